@@ -1,0 +1,75 @@
+/**
+ * A checkpoint in memory, whatever file format it came from: what it is called, what it says of itself, and where
+ * the bytes of its tensors lie. Weights stay on disk.
+ */
+import type { Codebook } from "../../codecs/codec.ts";
+
+/** GGUF value types, under the names of the specification. */
+export type MetadataType =
+  | "uint8" | "int8" | "uint16" | "int16" | "uint32" | "int32" | "float32" | "bool"
+  | "string" | "uint64" | "int64" | "float64";
+
+/** A scalar: 64-bit integers are bigint so that no value is rounded. */
+export type MetadataScalar = number | bigint | boolean | string;
+
+/** A value with its type kept, so that writing gives the bytes that were read. */
+export type MetadataValue =
+  | { readonly type: MetadataType; readonly value: MetadataScalar }
+  | { readonly type: "array"; readonly elementType: MetadataType; readonly values: ArrayLike<MetadataScalar> };
+
+/** Key-value pairs in file order. */
+export type Metadata = Map<string, MetadataValue>;
+
+/** A run of bytes in one of the model's files. */
+export interface Extent {
+  /** Index into `Model.files`. */
+  readonly file: number;
+  readonly byteOffset: number;
+  readonly byteLength: number;
+}
+
+/** One tensor: what it is and where its bytes lie. */
+export interface Tensor {
+  readonly name: string;
+  /** Innermost first, as in GGUF: `shape[0]` is the row length, 1 to 4 dimensions, all at least 1. */
+  readonly shape: readonly number[];
+  /** Name of the stored block format (`f16`, `q4_K`, `q4_cb`): see `codecs/registry.ts`. */
+  readonly codec: string;
+  /** Memory order of the stored bytes: `rows` unless this program packed it. */
+  readonly layout: string;
+  /** Learned tables of a codebook tensor: one per slice (2-D matrix) of the tensor. */
+  readonly codebooks?: readonly Codebook[];
+  /** The tensor's bytes, in order; more than one when experts or shards are put together. */
+  readonly extents: readonly Extent[];
+  /**
+   * Heads of a query or key projection whose rows must be reordered from Hugging Face's rotary convention (first
+   * half, second half) to ggml's (pairs): row `h*d + 2*i + j` is read from row `h*d + j*d/2 + i`, d = rows/heads.
+   */
+  readonly rotaryHeads?: number;
+}
+
+/** A checkpoint. */
+export interface Model {
+  /** The path as the user gave it. */
+  readonly path: string;
+  readonly format: "gguf" | "safetensors";
+  /** Absolute paths of all files, in shard order. */
+  readonly files: readonly { readonly path: string; readonly byteLength: number }[];
+  readonly metadata: Metadata;
+  readonly tensors: readonly Tensor[];
+}
+
+/** Weights in a tensor. */
+export function elementCount(shape: readonly number[]): number {
+  return shape.reduce((product, n) => product * n, 1);
+}
+
+/** Rows of `shape[0]` weights in a tensor, all slices counted. */
+export function rowCount(shape: readonly number[]): number {
+  return elementCount(shape.slice(1));
+}
+
+/** Matrices in a tensor: 1 for two dimensions or fewer, the number of experts for stacked experts. */
+export function sliceCount(shape: readonly number[]): number {
+  return elementCount(shape.slice(2));
+}
