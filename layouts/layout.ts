@@ -42,5 +42,10 @@ export interface Weave {
 /** Where an element lies. */
 export interface Location {
   /** Byte offsets from the start of the tensor, and the bits (lowest first) that belong to the element, per field. */
-  readonly parts: readonly { readonly field: string; readonly byteOffset: number; readonly bit: number; readonly bits: number }[];
+  readonly parts: readonly {
+    readonly field: string;
+    readonly byteOffset: number;
+    readonly bit: number;
+    readonly bits: number;
+  }[];
 }

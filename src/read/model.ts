@@ -6,8 +6,18 @@ import type { Codebook } from "../../codecs/codec.ts";
 
 /** GGUF value types, under the names of the specification. */
 export type MetadataType =
-  | "uint8" | "int8" | "uint16" | "int16" | "uint32" | "int32" | "float32" | "bool"
-  | "string" | "uint64" | "int64" | "float64";
+  | "uint8"
+  | "int8"
+  | "uint16"
+  | "int16"
+  | "uint32"
+  | "int32"
+  | "float32"
+  | "bool"
+  | "string"
+  | "uint64"
+  | "int64"
+  | "float64";
 
 /** A scalar: 64-bit integers are bigint so that no value is rounded. */
 export type MetadataScalar = number | bigint | boolean | string;
