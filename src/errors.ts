@@ -29,12 +29,10 @@ export type ErrorCode =
 /** A failure with a code, a message for people, and the cause where there is one. */
 export class QuantizeError extends Error {
   override readonly name = "QuantizeError";
-  constructor(
-    readonly code: ErrorCode,
-    message: string,
-    options?: { cause?: unknown },
-  ) {
+  readonly code: ErrorCode;
+  constructor(code: ErrorCode, message: string, options?: { cause?: unknown }) {
     super(message, options);
+    this.code = code;
   }
 }
 
