@@ -1,0 +1,181 @@
+/**
+ * What a conversion is told, what it says while it runs, and what it reports at the end. Plain data: the command line
+ * prints it, `--json` writes it, tests compare it.
+ */
+
+/** Which implementation of the hot loops runs; both give the same bytes and the same numbers. */
+export type BackendName = "wasm" | "scalar";
+
+/** How much is checked: nothing, the decoded weights, or the weights and the kernels' products too. */
+export type VerifyLevel = "off" | "weights" | "kernels";
+
+/** Options of everything that runs on the engine. */
+export interface RunOptions {
+  /** Worker threads, at least 1. Default: the machine's cores. Fewer are started when memory or work does not suffice. */
+  readonly threads?: number;
+  /** Upper bound of the process's resident memory in bytes, default `DEFAULT_MAX_MEMORY`. */
+  readonly maxMemory?: number;
+  /** Default: `wasm`, or `scalar` where the machine has no WebAssembly SIMD. */
+  readonly backend?: BackendName;
+  /** Called on the main thread at each change worth showing; must not throw. */
+  readonly onProgress?: (progress: Progress) => void;
+  /** Stops the run: workers end, temporary files go, the promise rejects with the signal's reason. */
+  readonly signal?: AbortSignal;
+}
+
+/** Quality bounds. A run that misses one ends with a QuantizeError of code `budget`. */
+export interface QualityBudget {
+  /** Greatest allowed NMSE of any tensor that was quantized. */
+  readonly maxNmse?: number;
+  /** Least allowed cosine of any tensor that was quantized. */
+  readonly minCosine?: number;
+}
+
+/** Options of runs that write a file. */
+export interface ConversionOptions extends RunOptions, QualityBudget {
+  /** Default `kernels`. */
+  readonly verify?: VerifyLevel;
+  /** Replace an existing output. Default false. */
+  readonly force?: boolean;
+  /** Further facts for the manifest (recipe, command), kept as they are. */
+  readonly provenance?: Readonly<Record<string, unknown>>;
+}
+
+/** Default of `maxMemory`: enough for any model. */
+export const DEFAULT_MAX_MEMORY = 2 ** 30;
+
+/** The steps of a run, in the order in which they begin. */
+export type Phase = "open" | "plan" | "convert" | "compare" | "finish";
+
+/** A snapshot of a running conversion. Counts only grow within a run. */
+export interface Progress {
+  readonly phase: Phase;
+  /** Weights converted (or compared) so far, and in all. 0 before the plan is known. */
+  readonly weightsDone: number;
+  readonly weightsTotal: number;
+  /** Bytes written (phase `compare`: read) so far, and in all. */
+  readonly bytesDone: number;
+  readonly bytesTotal: number;
+  /** Tensors finished so far, and in all. */
+  readonly tensorsDone: number;
+  readonly tensorsTotal: number;
+  /** The tensor that was worked on last. */
+  readonly tensor?: string;
+}
+
+/** A block format in a memory order. */
+export interface Encoding {
+  readonly codec: string;
+  readonly layout: string;
+}
+
+/** How near one tensor came to the original. All sums run over the whole tensor in f64. */
+export interface Quality {
+  /** sum (w - w')^2 / sum w^2, w' decoded from the written bytes; 0 when both sums are 0. */
+  readonly nmse: number;
+  /** sum w w' / sqrt(sum w^2 * sum w'^2); 1 when both are all zero. */
+  readonly cosine: number;
+  /**
+   * sum (y - y')^2 / sum y^2 over sampled rows: y the float product with seeded activations, y' the kernel's
+   * from the written bytes and quantized activations. Absent at verify level `weights` and for formats without kernels.
+   */
+  readonly kernelError?: number;
+}
+
+/** What became of one tensor. */
+export interface TensorReport {
+  readonly name: string;
+  /** Innermost first. */
+  readonly shape: readonly number[];
+  readonly weights: number;
+  readonly from: Encoding;
+  readonly to: Encoding;
+  /** Learned tables per slice, for codebook formats. */
+  readonly tables?: number;
+  /** Bytes of the written blocks, and of the learned tables and levels that belong to them. */
+  readonly byteLength: number;
+  readonly codebookBytes: number;
+  /** 8 * (byteLength + codebookBytes) / weights. */
+  readonly bitsPerWeight: number;
+  /** Absent when nothing was encoded (a copy, a repacking), or at verify level `off`. */
+  readonly quality?: Quality;
+  /** Why this codec: see TensorPlan. */
+  readonly reason: string;
+  readonly isFallback: boolean;
+  /** Hash of the bytes read and of the bytes written, 16 hexadecimal digits: see docs/architecture.md. */
+  readonly sourceHash: string;
+  readonly hash: string;
+  /** Worker time spent on it, all threads added. Never part of a manifest. */
+  readonly seconds: number;
+}
+
+/** Sums and extremes over all tensors. */
+export interface Totals {
+  readonly weights: number;
+  readonly tensors: number;
+  /** Tensors that were encoded anew. */
+  readonly encodedTensors: number;
+  readonly fallbacks: number;
+  readonly sourceBytes: number;
+  /** Tensor bytes and codebook bytes written, without header and padding. */
+  readonly bytes: number;
+  readonly bitsPerWeight: number;
+  /** Pooled over all weights that were encoded; absent at verify level `off`. */
+  readonly nmse?: number;
+  readonly cosine?: number;
+  /** Pooled over all sampled products. */
+  readonly kernelError?: number;
+}
+
+/** The result of quantize, dequantize, pack and unpack. */
+export interface ConversionReport {
+  readonly input: string;
+  readonly output: string;
+  /** Size of the finished file. */
+  readonly fileBytes: number;
+  /** Hash over all tensors' source hashes, in input order. */
+  readonly sourceHash: string;
+  /** In output order. */
+  readonly tensors: readonly TensorReport[];
+  readonly totals: Totals;
+  readonly verify: VerifyLevel;
+  readonly backend: BackendName;
+  readonly threads: number;
+  /** Peak memory that the plan allows for, in bytes. */
+  readonly plannedMemory: number;
+  readonly seconds: number;
+}
+
+/** One tensor of a finished file beside its original. */
+export interface ComparedTensor {
+  readonly name: string;
+  readonly shape: readonly number[];
+  readonly weights: number;
+  /** The original's encoding, and that of the file under test. */
+  readonly against: Encoding;
+  readonly encoding: Encoding;
+  readonly byteLength: number;
+  readonly quality: Quality;
+  /** Hash of the bytes as they are now, and what the manifest says, where it says something. */
+  readonly hash: string;
+  readonly manifestHash?: string;
+  readonly seconds: number;
+}
+
+/** The result of verify. */
+export interface VerificationReport {
+  readonly input: string;
+  readonly against: string;
+  readonly tensors: readonly ComparedTensor[];
+  /** Names of tensors whose bytes do not match the manifest's hash. */
+  readonly damaged: readonly string[];
+  /** Pooled over all tensors whose encodings differ. */
+  readonly nmse: number;
+  readonly cosine: number;
+  readonly kernelError?: number;
+  /** `manifest` when the file holds one and hashes were compared. */
+  readonly hasManifest: boolean;
+  readonly backend: BackendName;
+  readonly threads: number;
+  readonly seconds: number;
+}
