@@ -1,9 +1,31 @@
 /**
  * Every block format the project knows, one line each. Names are looked up in any letter case.
  */
+import { bf16 } from "./bf16.ts";
 import type { BlockFormat, Codec, CodebookFormat, Codebook } from "./codec.ts";
+import { f16 } from "./f16.ts";
+import { f32 } from "./f32.ts";
+import { f64 } from "./f64.ts";
+import { f8_e4m3, f8_e5m2 } from "./f8.ts";
+import { i16, i32, i64, i8 } from "./integers.ts";
+import { q4_0 } from "./q4_0.ts";
+import { q8_0 } from "./q8_0.ts";
 
-const FORMATS: readonly (Codec | CodebookFormat)[] = [];
+// prettier-ignore
+const FORMATS: readonly (Codec | CodebookFormat)[] = [
+  f32,
+  f16,
+  bf16,
+  q8_0,
+  q4_0,
+  f64,
+  f8_e4m3,
+  f8_e5m2,
+  i8,
+  i16,
+  i32,
+  i64,
+];
 
 const byName = new Map(FORMATS.map((format) => [format.name.toLowerCase(), format]));
 const byGgmlType = new Map(FORMATS.filter((f) => f.ggmlType !== undefined).map((f) => [f.ggmlType!, f as Codec]));
