@@ -7,10 +7,13 @@
  *   dst[(c * N + r) * chunk + k] = src_r[c * chunk + k]        (then XOR `xor`, where given)
  *
  * so `chunk == bytes of the field` gathers the field whole, row 0 first. A group of rows starts at
- * `group * N * rowBytes`, as in row-major order. What cannot be said like this (the 6-bit scales of K-quants)
- * names a `special` transformation.
+ * `group * N * rowBytes`, as in row-major order. What is not dealt in whole bytes (the 6-bit scales of K-quants)
+ * names a permutation of the field's bits, a function in `bit-orders.ts`.
  */
 import type { BlockFormat } from "../codecs/codec.ts";
+
+/** The permutations of `bit-orders.ts`. */
+export type BitOrderName = "k-scales" | "k-scales-16" | "q2-scales-16" | "nibbles";
 
 /** How one field is woven. */
 export interface FieldWeave {
@@ -24,8 +27,8 @@ export interface FieldWeave {
   readonly chunk: number;
   /** Each byte is XORed with this (q4_0: 0x88 turns offset-binary nibbles into two's complement). */
   readonly xor: number;
-  /** A named bit rearrangement, instead of the dealing. */
-  readonly special?: "k-scales";
+  /** A named permutation of the field's bits, instead of the dealing; `chunk` then equals `bytes`. */
+  readonly special?: BitOrderName;
 }
 
 /** One block format in one memory order. */
@@ -39,13 +42,20 @@ export interface Weave {
   readonly fields: readonly FieldWeave[];
 }
 
+/** A run of bits that belong to one element. */
+export interface LocatedPart {
+  readonly field: string;
+  /** What the bits say of the element: `code`, `high bit`, `scale`, `minimum`, `table`, ... */
+  readonly label: string;
+  /** Byte that holds the run's lowest bit, from the start of the tensor (or of the packed bytes given). */
+  readonly byteOffset: number;
+  /** Lowest bit within that byte, 0 to 7; a run longer than the byte goes on in the next ones, little-endian. */
+  readonly bit: number;
+  readonly bits: number;
+}
+
 /** Where an element lies. */
 export interface Location {
-  /** Byte offsets from the start of the tensor, and the bits (lowest first) that belong to the element, per field. */
-  readonly parts: readonly {
-    readonly field: string;
-    readonly byteOffset: number;
-    readonly bit: number;
-    readonly bits: number;
-  }[];
+  /** The codes first, then the scales; a value that is stored in two runs has two parts, low bits first. */
+  readonly parts: readonly LocatedPart[];
 }

@@ -1,0 +1,58 @@
+/**
+ * Where a weight lies: the bytes and bits of its code and of its scales, through any weave.
+ */
+import { bitOrderTable } from "./bit-orders.ts";
+import { elementParts } from "./element-bits.ts";
+import type { FieldWeave, LocatedPart, Location, Weave } from "./layout.ts";
+import { wovenByte } from "./weave.ts";
+
+/** The bit of the woven field that holds bit `bit` of row `row`'s field. */
+export function wovenBit(field: FieldWeave, rowsPerGroup: number, row: number, bit: number): number {
+  if (field.special !== undefined)
+    return bitOrderTable(field.special, rowsPerGroup, field.bytes)[row * field.bytes * 8 + bit]!;
+  return wovenByte(field, rowsPerGroup, row, bit >> 3) * 8 + (bit & 7);
+}
+
+/** Offset of a field in the woven block. */
+export function wovenFieldOffset(weave: Weave, field: FieldWeave): number {
+  const before = weave.fields.slice(0, weave.fields.indexOf(field));
+  return before.reduce((sum, { bytes }) => sum + bytes * weave.rowsPerGroup, 0);
+}
+
+/**
+ * Where weight (row, column) lies.
+ * @param rowBytes bytes of one row, a multiple of the block bytes
+ * @param row from the first row of the packed bytes
+ * @param column weight within the row
+ * @returns parts whose byte offsets count from the first packed byte
+ * @throws RangeError when the column lies outside the row
+ */
+export function locate(weave: Weave, rowBytes: number, row: number, column: number): Location {
+  const { format, rowsPerGroup } = weave;
+  const rowLength = (rowBytes / format.blockBytes) * format.blockSize;
+  if (!Number.isInteger(column) || column < 0 || column >= rowLength)
+    throw new RangeError(`column ${column}, expected 0 to ${rowLength - 1}`);
+  if (!Number.isInteger(row) || row < 0) throw new RangeError(`row ${row}, expected a whole number from 0`);
+  const blockColumn = Math.floor(column / format.blockSize);
+  const rowInGroup = row % rowsPerGroup;
+  const start = (row - rowInGroup) * rowBytes + blockColumn * rowsPerGroup * format.blockBytes;
+  const parts: LocatedPart[] = [];
+  for (const { field: name, label, bit, bits } of elementParts(format, column % format.blockSize)) {
+    const field = weave.fields.find((candidate) => candidate.field === name)!;
+    const fieldStart = start + wovenFieldOffset(weave, field);
+    // Neighbouring bits may be dealt apart: one part per run that stays together.
+    let runStart = wovenBit(field, rowsPerGroup, rowInGroup, bit);
+    let runBits = 0;
+    for (let index = 0; index <= bits; index++) {
+      const next = index < bits ? wovenBit(field, rowsPerGroup, rowInGroup, bit + index) : -1;
+      if (next === runStart + runBits) {
+        runBits++;
+        continue;
+      }
+      parts.push({ field: name, label, byteOffset: fieldStart + (runStart >> 3), bit: runStart & 7, bits: runBits });
+      runStart = next;
+      runBits = 1;
+    }
+  }
+  return { parts };
+}
