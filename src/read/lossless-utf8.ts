@@ -1,0 +1,56 @@
+/**
+ * Text that keeps its bytes. Vocabularies hold pieces of characters, which are not valid UTF-8, and copying metadata
+ * must give the bytes that were read. Valid UTF-8 decodes as usual; every other byte b becomes the lone surrogate
+ * U+DC00 + b (Python calls it surrogateescape), which no valid UTF-8 decodes to, so encoding can turn it back.
+ */
+
+const strict = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+const encoder = new TextEncoder();
+
+const ESCAPED = /[\ud800-\udfff]/;
+
+/** Decodes bytes to a string that `encodeText` turns back into the same bytes. */
+export function decodeText(bytes: Uint8Array): string {
+  try {
+    return strict.decode(bytes);
+  } catch {
+    return decodeBroken(bytes);
+  }
+}
+
+function decodeBroken(bytes: Uint8Array): string {
+  let text = "";
+  for (let i = 0; i < bytes.length;) {
+    const length = sequenceLength(bytes, i);
+    text += length === 0 ? String.fromCharCode(0xdc00 + bytes[i]!) : strict.decode(bytes.subarray(i, i + length));
+    i += length || 1;
+  }
+  return text;
+}
+
+/** Length of the valid UTF-8 sequence at `start`, or 0. The decoder itself is asked, so that both agree. */
+function sequenceLength(bytes: Uint8Array, start: number): number {
+  const lead = bytes[start]!;
+  const length = lead < 0x80 ? 1 : lead < 0xc2 ? 0 : lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : lead < 0xf5 ? 4 : 0;
+  if (length <= 1) return length;
+  if (start + length > bytes.length) return 0;
+  try {
+    strict.decode(bytes.subarray(start, start + length));
+    return length;
+  } catch {
+    return 0;
+  }
+}
+
+/** Encodes a string to UTF-8, escaped bytes as themselves. Other lone surrogates become U+FFFD, as everywhere. */
+export function encodeText(text: string): Uint8Array {
+  // isWellFormed is newer than Node 20's type library; a surrogate in the text is rare enough to look closer.
+  if (!ESCAPED.test(text)) return encoder.encode(text);
+  const parts: number[] = [];
+  for (const character of text) {
+    const code = character.codePointAt(0)!;
+    if (code >= 0xdc80 && code <= 0xdcff) parts.push(code - 0xdc00);
+    else parts.push(...encoder.encode(character));
+  }
+  return Uint8Array.from(parts);
+}
