@@ -2,7 +2,47 @@
  * A plan: everything that is decided before the first weight is read. Pure data, made by `planConversion` and carried
  * out by the engine.
  */
+import type { Imatrix } from "../imatrix/imatrix.types.ts";
 import type { Metadata, Model, Tensor } from "../read/model.ts";
+import type { Recipe, Rule } from "./recipe.types.ts";
+
+/** What to do with a tensor whose shape does not suit the wanted type or layout. */
+export type IncompatiblePolicy =
+  /** Stop, before anything is written. */
+  | "error"
+  /** Take the nearest type that fits, and rows instead of a packed layout; reported. */
+  | "fallback"
+  /** Leave the tensor as it is stored; reported. */
+  | "keep";
+
+/** What a plan is made from, beside the model. */
+export interface PlanOptions {
+  /** A scheme's name, or a recipe. */
+  readonly scheme: string | Recipe;
+  /** Memory order of every tensor that is used in matrix products; default `rows`. */
+  readonly layout?: string;
+  /** Rules before the scheme's own, first match wins: `re=type@layout`, or as data. */
+  readonly rules?: readonly (string | Rule)[];
+  /** A rule that decides nothing is no error. */
+  readonly allowUnmatchedRules?: boolean;
+  /** Tables per slice of codebook tensors, 1 to 256; default `auto`. */
+  readonly tables?: number | "auto";
+  /** Default `fallback`. */
+  readonly onIncompatible?: IncompatiblePolicy;
+  /** Encode tensors anew that are quantized already. */
+  readonly allowRequantize?: boolean;
+  /** The scheme's type for every tensor: no rules of the mix. Rules of the user still hold. */
+  readonly pure?: boolean;
+  /** Type of the output tensor, before all rules. */
+  readonly outputType?: string;
+  /** Type of the token embeddings, before all rules. */
+  readonly embeddingType?: string;
+  /** Leave the output tensor as it is stored. */
+  readonly leaveOutput?: boolean;
+  readonly imatrix?: Imatrix;
+  /** `key=int|float|bool|str:value`: metadata to set. */
+  readonly overrideKv?: readonly string[];
+}
 
 /** What happens to one tensor. */
 export interface TensorPlan {
@@ -15,13 +55,19 @@ export interface TensorPlan {
   readonly tables?: number;
   /** Importance of each column, `shape[0] * slices` values, slice after slice. */
   readonly importance?: Float32Array;
-  /** Why this codec: `scheme`, `rule 2`, `mix`, `copied: norm`, `fallback: rows of 172 do not divide by 256`, ... */
+  /** Why this codec: `scheme`, `rule 2`, `mix`, `kept: norm`, `fallback: rows of 172 do not divide by 256`, ... */
   readonly reason: string;
   /** True when the tensor did not get the codec or layout that was asked for. */
   readonly isFallback: boolean;
   /** First byte in the output's data section, and size without padding. */
   readonly byteOffset: number;
   readonly byteLength: number;
+}
+
+/** How often a rule of the user decided. */
+export interface RuleHits {
+  readonly rule: string;
+  readonly hits: number;
 }
 
 /** A conversion, ready to run. */
@@ -33,4 +79,9 @@ export interface Plan {
   readonly metadata: Metadata;
   /** Data alignment of the output, a power of two. */
   readonly alignment: number;
+  /** The scheme, by name. */
+  readonly scheme: string;
+  readonly ruleHits: readonly RuleHits[];
+  /** Things people should know, a sentence each. */
+  readonly warnings: readonly string[];
 }
