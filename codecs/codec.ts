@@ -74,16 +74,24 @@ export interface Codebook {
   readonly levels: Float32Array;
 }
 
+/** How hard a codebook's encoder and fit search: the error of `best` is the least, `fast` stays within 5% of it. */
+export type Effort = "fast" | "normal" | "best";
+
 /** A block format whose codes are looked up in learned tables: it becomes a codec when it is given them. */
 export interface CodebookFormat extends BlockFormat {
   readonly kind: "codebook";
   /** Int8 entries per table: 16 for q4_cb, 8 for q3_cb, 32 for q5_cb and for the 16 points of q2_cb. */
   readonly tableLength: number;
+  /** Bits per code: 3, 4 or 5 for single weights, 4 or 6 for pairs. */
+  readonly codeBits: number;
+  /** Weights per code: 1, or 2 for tables of points (all first coordinates, then all second ones). */
+  readonly dimension: 1 | 2;
   /**
    * Binds tables and levels.
+   * @param effort how hard the encoder searches; `normal` when absent, decoding does not depend on it
    * @throws RangeError when the codebook's lengths do not fit the format
    */
-  readonly bind: (codebook: Codebook) => Codec;
+  readonly bind: (codebook: Codebook, effort?: Effort) => Codec;
 }
 
 /** Bytes of a row of `rowLength` weights, which must be a multiple of the block size. */

@@ -8,7 +8,11 @@ import { f32 } from "./f32.ts";
 import { f64 } from "./f64.ts";
 import { f8_e4m3, f8_e5m2 } from "./f8.ts";
 import { i16, i32, i64, i8 } from "./integers.ts";
+import { q2_cb, q2_cb_g64 } from "./q2_cb.ts";
+import { q3_cb, q3_cb2, q3_cb_g64 } from "./q3_cb.ts";
 import { q4_0 } from "./q4_0.ts";
+import { q4_cb, q4_cb_g64 } from "./q4_cb.ts";
+import { q5_cb, q5_cb_g64 } from "./q5_cb.ts";
 import { q8_0 } from "./q8_0.ts";
 
 // prettier-ignore
@@ -25,6 +29,15 @@ const FORMATS: readonly (Codec | CodebookFormat)[] = [
   i16,
   i32,
   i64,
+  q5_cb,
+  q5_cb_g64,
+  q4_cb,
+  q4_cb_g64,
+  q3_cb,
+  q3_cb_g64,
+  q3_cb2,
+  q2_cb,
+  q2_cb_g64,
 ];
 
 const byName = new Map(FORMATS.map((format) => [format.name.toLowerCase(), format]));

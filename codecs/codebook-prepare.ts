@@ -1,0 +1,226 @@
+/**
+ * What the encoder needs of a codebook, computed once and laid out as one relocatable run of bytes: the scalar encoder
+ * reads it where it is, a WebAssembly encoder reads a copy of it in its memory. Tables and levels are padded to 256.
+ *
+ * How to use it from outside: `const image = prepareCodebook(format, codebook, effort)`, copy `image` (its length is
+ * the byte size, a multiple of 16, for q4_cb with 256 tables about 150 KiB) to any 16-byte aligned address of the
+ * module's memory, and pass that address as `codebook` to `encode_<format>` and `decode_<format>`. Decoding alone is
+ * served by the much smaller `prepareDecoding(format, codebook)`. The image holds the encoder's scratch at its end, so
+ * that each thread needs its own copy; it holds no pointers, so that a copy may be moved.
+ *
+ * The search: `u`, a group scaled so that its largest weight is about 120 in units of table entries, is put in bins;
+ * `errors[bin][table]` is the squared distance of the bin's centre to the table's nearest entry, so that a sum of rows
+ * is the error of all tables at once.
+ */
+import type { Codebook, CodebookFormat, Effort } from "./codec.ts";
+
+/** Positions of the 32-bit words of the header. */
+export const WORD = {
+  groupSize: 0,
+  /** Entries (or points) per table. */
+  points: 1,
+  dimension: 2,
+  tableCount: 3,
+  levelCount: 4,
+  /** Scales that are tried for all tables. */
+  trials: 5,
+  /** Tables that are refined exactly. */
+  refined: 6,
+  /** Index of the level that is zero, or -1. */
+  zeroLevel: 7,
+  /** 1 when there are negative levels: groups are then mirrored so that their largest weight is positive. */
+  mirrored: 8,
+  /** The block that decodes nearest to zero: level, table, code. */
+  zeroBlock: 9,
+  /** Byte offsets from the start of the image. */
+  tables: 10,
+  levels: 11,
+  /** i16 thresholds between neighbouring entries, in 1/64 entry: `points` per table, the last one unused. */
+  thresholds: 12,
+  errors: 13,
+  scratch: 14,
+  /** Tables, rounded up to whole vectors: the length of a row of `errors`. */
+  stride: 15,
+  /** Bins on one axis. */
+  bins: 16,
+  codeBits: 17,
+  /** f32: bins per table entry unit. */
+  binsPerUnit: 18,
+  /** f32 x trials: table units per largest weight. */
+  trialScale: 24,
+} as const;
+
+export const HEADER_BYTES = 256;
+/** Tables are made so that a group's largest weight falls near this entry. */
+export const REACH = 120;
+/** The bins cover entries up to this magnitude. */
+const BIN_RANGE = 141;
+/** Errors of absent tables: beyond every sum that matters. */
+export const FAR = 0x7fff;
+const SCRATCH_BYTES = 2048;
+
+/** Trial scales and refined tables: few tables leave time for more scales. */
+function searchSize(effort: Effort, tables: number): { readonly trials: readonly number[]; readonly refined: number } {
+  const few = tables <= 32;
+  if (effort === "best") return { trials: spread(few ? 16 : 9, few ? 0.25 : 0.12), refined: 8 };
+  if (effort === "normal") return { trials: spread(few ? 9 : 3, few ? 0.2 : 0.05), refined: few ? 4 : 3 };
+  return { trials: spread(few ? 5 : 1, few ? 0.15 : 0), refined: 2 };
+}
+
+/** `count` factors from 1 - width to 1 + width. */
+function spread(count: number, width: number): readonly number[] {
+  return Array.from({ length: count }, (_, i) => (count === 1 ? 1 : 1 + width * ((2 * i) / (count - 1) - 1)));
+}
+
+/** Tables and levels only: what `decode_<format>` reads. */
+export function prepareDecoding(format: CodebookFormat, codebook: Codebook): Uint8Array {
+  const image = new Uint8Array(HEADER_BYTES + 256 * format.tableLength + 1024);
+  writeCodebook(format, codebook, image);
+  return image;
+}
+
+function writeCodebook(format: CodebookFormat, { tables, levels }: Codebook, image: Uint8Array): Int32Array {
+  const header = new Int32Array(image.buffer, image.byteOffset, HEADER_BYTES / 4);
+  header[WORD.groupSize] = format.blockSize;
+  header[WORD.points] = 1 << format.codeBits;
+  header[WORD.dimension] = format.dimension;
+  header[WORD.codeBits] = format.codeBits;
+  header[WORD.tableCount] = tables.length / format.tableLength;
+  header[WORD.levelCount] = levels.length;
+  header[WORD.tables] = HEADER_BYTES;
+  header[WORD.levels] = HEADER_BYTES + 256 * format.tableLength;
+  new Int8Array(image.buffer, image.byteOffset + header[WORD.tables]!).set(tables);
+  new Float32Array(image.buffer, image.byteOffset + header[WORD.levels]!).set(levels);
+  return header;
+}
+
+/**
+ * All that the encoder needs.
+ * @throws RangeError when levels, or the entries of a table of single weights, do not ascend
+ */
+export function prepareCodebook(format: CodebookFormat, codebook: Codebook, effort: Effort): Uint8Array {
+  const { tables, levels } = codebook;
+  const points = 1 << format.codeBits;
+  const tableCount = tables.length / format.tableLength;
+  checkAscending(format, codebook, points);
+  const stride = (tableCount + 7) & ~7;
+  const bins = format.dimension === 1 ? 256 : 40;
+  const rows = bins ** format.dimension;
+  const thresholdsAt = HEADER_BYTES + 256 * format.tableLength + 1024;
+  const errorsAt = thresholdsAt + (format.dimension === 1 ? 256 * points * 2 : 0);
+  const scratchAt = errorsAt + rows * stride * 2;
+  const image = new Uint8Array(scratchAt + SCRATCH_BYTES);
+  const header = writeCodebook(format, codebook, image);
+  const floats = new Float32Array(image.buffer, 0, HEADER_BYTES / 4);
+  const { trials, refined } = searchSize(effort, tableCount);
+  header[WORD.trials] = trials.length;
+  header[WORD.refined] = refined;
+  header[WORD.zeroLevel] = levels.indexOf(0);
+  header[WORD.mirrored] = levels[0]! < 0 ? 1 : 0;
+  header[WORD.zeroBlock] = nearestToZero(format, codebook);
+  header[WORD.thresholds] = thresholdsAt;
+  header[WORD.errors] = errorsAt;
+  header[WORD.scratch] = scratchAt;
+  header[WORD.stride] = stride;
+  header[WORD.bins] = bins;
+  floats[WORD.binsPerUnit] = bins / (2 * BIN_RANGE);
+  trials.forEach((factor, i) => (floats[WORD.trialScale + i] = REACH * factor));
+  const errors = new Int16Array(image.buffer, errorsAt, rows * stride).fill(FAR);
+  if (format.dimension === 1) {
+    const thresholds = new Int16Array(image.buffer, thresholdsAt, 256 * points);
+    for (let t = 0; t < tableCount; t++) {
+      for (let q = 0; q + 1 < points; q++) {
+        thresholds[t * points + q] = (tables[t * points + q]! + tables[t * points + q + 1]!) * 32;
+      }
+    }
+    fillErrors(tables, points, bins, stride, errorUnit(format), errors);
+  } else {
+    fillPairErrors(tables, points, bins, stride, errorUnit(format), errors);
+  }
+  return image;
+}
+
+/** Fixed-point unit of the errors: the better a format, the smaller its errors. Sums of a group's best stay near 500. */
+function errorUnit({ codeBits, dimension, blockSize }: CodebookFormat): number {
+  const unit = dimension === 2 ? (codeBits === 4 ? 0.25 : 1) : codeBits === 5 ? 8 : codeBits === 4 ? 2 : 0.5;
+  return blockSize === 64 ? unit / 2 : unit;
+}
+
+function checkAscending(format: CodebookFormat, { tables, levels }: Codebook, points: number): void {
+  for (let i = 1; i < levels.length; i++) {
+    if (levels[i]! < levels[i - 1]!) throw new RangeError(`${format.name}: scale level ${i} is below level ${i - 1}`);
+  }
+  if (format.dimension === 2) return;
+  for (let i = 1; i < tables.length; i++) {
+    if (i % points !== 0 && tables[i]! < tables[i - 1]!) {
+      throw new RangeError(`${format.name}: table ${Math.floor(i / points)} does not ascend at entry ${i % points}`);
+    }
+  }
+}
+
+/** The (level, table, code) that decodes nearest to zero, as `level | table << 8 | code << 16`. */
+function nearestToZero(format: CodebookFormat, { tables, levels }: Codebook): number {
+  const level = levels.reduce((best, value, i) => (Math.abs(value) < Math.abs(levels[best]!) ? i : best), 0);
+  const points = 1 << format.codeBits;
+  let least = Infinity;
+  let found = 0;
+  for (let t = 0; t < tables.length / format.tableLength; t++) {
+    for (let q = 0; q < points; q++) {
+      let norm = 0;
+      for (let d = 0; d < format.dimension; d++) norm += tables[t * format.tableLength + d * points + q]! ** 2;
+      if (norm < least) {
+        least = norm;
+        found = level | (t << 8) | (q << 16);
+      }
+    }
+  }
+  return found;
+}
+
+/** Errors of bin centres for tables of single weights: entries ascend, so the nearest one moves up with the bin. */
+function fillErrors(
+  tables: Int8Array,
+  points: number,
+  bins: number,
+  stride: number,
+  unit: number,
+  errors: Int16Array,
+): void {
+  const width = (2 * BIN_RANGE) / bins;
+  for (let t = 0; t * points < tables.length; t++) {
+    let q = t * points;
+    const last = q + points - 1;
+    for (let bin = 0; bin < bins; bin++) {
+      const centre = (bin - bins / 2) * width;
+      while (q < last && Math.abs(tables[q + 1]! - centre) <= Math.abs(tables[q]! - centre)) q++;
+      const distance = tables[q]! - centre;
+      errors[bin * stride + t] = Math.min(FAR, Math.round(distance * distance * unit));
+    }
+  }
+}
+
+/** The same for tables of points: rows are numbered by second coordinate, then first. */
+function fillPairErrors(
+  tables: Int8Array,
+  points: number,
+  bins: number,
+  stride: number,
+  unit: number,
+  errors: Int16Array,
+): void {
+  const width = (2 * BIN_RANGE) / bins;
+  for (let t = 0; t * points * 2 < tables.length; t++) {
+    const at = t * points * 2;
+    for (let row = 0; row < bins * bins; row++) {
+      const x = ((row % bins) - bins / 2) * width;
+      const y = (Math.floor(row / bins) - bins / 2) * width;
+      let least = Infinity;
+      for (let q = at; q < at + points; q++) {
+        const dx = tables[q]! - x;
+        const dy = tables[q + points]! - y;
+        least = Math.min(least, dx * dx + dy * dy);
+      }
+      errors[row * stride + t] = Math.min(FAR, Math.round(least * unit));
+    }
+  }
+}

@@ -1,0 +1,104 @@
+/**
+ * Scale levels by energy-weighted k-means: given the scale that each group would like, and what a unit of squared
+ * scale error costs there (the energy of its entries), the levels that cost least. One dimension and sorted values,
+ * so a round of Lloyd's algorithm is a walk over boundaries with prefix sums.
+ */
+
+const ROUNDS = 24;
+/** Levels beyond the largest ones seen, each this much larger: room for outliers that the sample missed. */
+const BEYOND = 6;
+const BEYOND_RATIO = 1.25;
+
+/**
+ * @param scales the scale of each group, finite; zeros are ignored
+ * @param energies cost of squared scale error, per group
+ * @param count how many levels at most, 1 to 256
+ * @returns ascending levels, with 0 among them when `count` >= 4, and some beyond the largest scale when it is >= 64
+ */
+export function fitLevels(scales: Float64Array, energies: Float64Array, count: number): Float32Array {
+  const order = new Uint32Array(scales.length);
+  let used = 0;
+  for (let i = 0; i < scales.length; i++) if (scales[i] !== 0 && energies[i]! > 0) order[used++] = i;
+  const sorted = order.subarray(0, used).sort((a, b) => scales[a]! - scales[b]! || a - b);
+  if (used === 0) return count >= 2 ? Float32Array.of(0, 1) : Float32Array.of(1);
+  const values = Float64Array.from(sorted, (i) => scales[i]!);
+  const weights = Float64Array.from(sorted, (i) => energies[i]!);
+  const extra = count >= 64 ? outliers(values) : [];
+  const wanted = count - extra.length - (count >= 4 ? 1 : 0);
+  const levels = [...weightedMeans(values, weights, wanted), ...extra];
+  if (count >= 4) levels.push(0);
+  return Float32Array.from(new Set(Float32Array.from(levels))).sort();
+}
+
+/** A ladder beyond the smallest and the largest value. */
+function outliers(values: Float64Array): number[] {
+  const ladder: number[] = [];
+  for (const end of [values[0]!, values[values.length - 1]!]) {
+    for (let k = 1; k <= BEYOND; k++) {
+      const level = Math.fround(end * BEYOND_RATIO ** k);
+      if (Number.isFinite(level) && Math.abs(level) < 2 ** 120) ladder.push(level);
+    }
+  }
+  // With one sign only, both ends lie on the same side and the smaller ladder would be waste.
+  return values[0]! < 0 && values[values.length - 1]! > 0
+    ? ladder
+    : ladder.slice(values[0]! > 0 ? BEYOND : 0).slice(0, BEYOND);
+}
+
+function weightedMeans(values: Float64Array, weights: Float64Array, count: number): number[] {
+  const n = values.length;
+  const weightBefore = new Float64Array(n + 1);
+  const momentBefore = new Float64Array(n + 1);
+  for (let i = 0; i < n; i++) {
+    weightBefore[i + 1] = weightBefore[i]! + weights[i]!;
+    momentBefore[i + 1] = momentBefore[i]! + weights[i]! * values[i]!;
+  }
+  const means = startingLevels(values, weights, count);
+  for (let round = 0; round < ROUNDS; round++) {
+    let from = 0;
+    for (let k = 0; k < means.length; k++) {
+      const end = k + 1 === means.length ? n : firstAbove(values, (means[k]! + means[k + 1]!) / 2, from);
+      const weight = weightBefore[end]! - weightBefore[from]!;
+      if (weight > 0) means[k] = (momentBefore[end]! - momentBefore[from]!) / weight;
+      from = end;
+    }
+  }
+  return means;
+}
+
+/** Levels at equal steps of the integral of density^(1/3), which is where many levels end up. */
+function startingLevels(values: Float64Array, weights: Float64Array, count: number): number[] {
+  const n = values.length;
+  if (n <= count) return [...values];
+  const bins = 512;
+  const low = values[0]!;
+  const width = (values[n - 1]! - low) / bins;
+  if (!(width > 0)) return [low];
+  const mass = new Float64Array(bins);
+  for (let i = 0; i < n; i++) mass[Math.min(bins - 1, Math.floor((values[i]! - low) / width))]! += weights[i]!;
+  const grown = mass.map(Math.cbrt);
+  const total = grown.reduce((sum, value) => sum + value, 0);
+  const levels: number[] = [];
+  let passed = 0;
+  for (let bin = 0; bin < bins; bin++) {
+    const next = passed + grown[bin]!;
+    while (levels.length < count && ((levels.length + 0.5) / count) * total <= next && grown[bin]! > 0) {
+      const part = (((levels.length + 0.5) / count) * total - passed) / grown[bin]!;
+      levels.push(low + (bin + part) * width);
+    }
+    passed = next;
+  }
+  return levels;
+}
+
+/** The first index at or after `from` whose value is above `limit`. */
+function firstAbove(values: Float64Array, limit: number, from: number): number {
+  let low = from;
+  let high = values.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (values[middle]! <= limit) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
