@@ -69,9 +69,9 @@ export function f32BitsOfE5m2Bits(byte: number): number {
   return f32BitsOfF16Bits(byte << 8);
 }
 
-/** A number, taken as f32, to the bits of the nearest f16; NaN, whose sign JavaScript does not define, to 0x7e00. */
+/** A number, taken as f32, to the bits of the nearest f16. */
 export function f16Bits(value: number): number {
-  return value === value ? f16BitsOfF32Bits(f32Bits(value)) : 0x7e00;
+  return f16BitsOfF32Bits(f32Bits(value));
 }
 
 /** The value of f16 bits. */

@@ -1,0 +1,46 @@
+/**
+ * The commands, in the order of the help. A command's file is loaded when it is named: `quantize --version` reads
+ * nothing but commander.
+ */
+import { Command } from "commander";
+
+export interface CommandEntry {
+  /** One line, for the list of commands. */
+  readonly summary: string;
+  /** Builds the command with its arguments, options and action. */
+  readonly load: () => Promise<Command>;
+}
+
+export const COMMANDS: Readonly<Record<string, CommandEntry>> = {
+  plan: {
+    summary: "show what would become of each tensor, and write nothing",
+    load: async () => (await import("./commands/plan.ts")).planCommand(),
+  },
+  inspect: {
+    summary: "show what is in a file: metadata, tensors, codebooks, one element",
+    load: async () => (await import("./commands/inspect.ts")).inspectCommand(),
+  },
+  schemes: {
+    summary: "list every scheme with its bits per weight",
+    load: async () => (await import("./commands/schemes.ts")).schemesCommand(),
+  },
+  layouts: {
+    summary: "list the memory orders of every scheme, and the CPUs they are for",
+    load: async () => (await import("./commands/layouts.ts")).layoutsCommand(),
+  },
+};
+
+/** The program: the main job as its own options, every other command below it; those named in `args` are loaded. */
+export async function buildProgram(args: readonly string[]): Promise<Command> {
+  const { quantizeCommand } = await import("./commands/quantize.ts");
+  const program = quantizeCommand();
+  // So that `quantize plan model --scheme q4_0` gives --scheme to plan and not to the main job.
+  program.enablePositionalOptions();
+  program.helpCommand("help [command]", "print the help of a command");
+  for (const [name, { summary, load }] of Object.entries(COMMANDS)) {
+    const command = args.includes(name) ? await load() : new Command(name).allowUnknownOption();
+    command.copyInheritedSettings(program);
+    program.addCommand(command.summary(summary));
+  }
+  return program;
+}

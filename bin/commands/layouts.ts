@@ -1,0 +1,18 @@
+/** `quantize layouts`: what `--layout` takes. */
+import { Command } from "commander";
+import { describeLayouts } from "../../src/inspect/describe-layouts.ts";
+import { layoutsText } from "../../src/report/schemes-text.ts";
+import * as options from "../options.ts";
+import { coloursFor, outputWidth, print, printJson } from "../output.ts";
+
+export function layoutsCommand(): Command {
+  return new Command("layouts")
+    .description("Lists the memory orders that each type can be packed in, and the CPUs that read them best.")
+    .addOption(options.jsonOption())
+    .addOption(options.noColorOption())
+    .action((flags: { json?: boolean; color: boolean }) => {
+      const layouts = describeLayouts();
+      if (flags.json) printJson({ layouts });
+      else print(layoutsText(layouts, { width: outputWidth(), colours: coloursFor(process.stdout, flags.color) }));
+    });
+}

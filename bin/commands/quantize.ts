@@ -1,0 +1,43 @@
+/** The main job: `quantize <model> --scheme q4_cb -o out.gguf`. */
+import { readFileSync } from "node:fs";
+import { Command } from "commander";
+import { defaultOutput } from "../default-output.ts";
+import * as options from "../options.ts";
+import { addPlanOptions, planOptionsOf, type PlanFlags } from "../plan-options.ts";
+import { addBudgetOptions, addRunOptions, conversionOptionsOf, verifyOption, type RunFlags } from "../run-options.ts";
+
+interface QuantizeFlags extends RunFlags, PlanFlags {
+  readonly output?: string;
+  readonly dryRun?: boolean;
+}
+
+function version(): string {
+  const text = readFileSync(new URL("../../../package.json", import.meta.url), "utf8");
+  return String((JSON.parse(text) as { version: unknown }).version);
+}
+
+async function run(model: string, flags: QuantizeFlags): Promise<void> {
+  const plan = await planOptionsOf(flags);
+  if (flags.dryRun) {
+    const { showPlan } = await import("../show-plan.ts");
+    return showPlan(model, plan, flags);
+  }
+  const [{ convert }, { quantize }] = await Promise.all([import("../convert.ts"), import("../../src/quantize.ts")]);
+  const output = flags.output ?? defaultOutput(model, flags.scheme!.toLowerCase());
+  const wanted = { ...plan, ...conversionOptionsOf(flags), input: model, output };
+  await convert(flags, (engine) => quantize({ ...wanted, ...engine }));
+}
+
+/** The program itself; the other commands are added to it. Loaded for `--help` and `--version`: imports stay light. */
+export function quantizeCommand(): Command {
+  const command = new Command("quantize")
+    .description("Turns a float language-model checkpoint into a small, verified, Arm-ready one.")
+    .version(version(), "-v, --version", "print the version")
+    .helpOption("-h, --help", "print this help")
+    .argument("<model>", "a .gguf (also split), a .safetensors, or a Hugging Face folder")
+    .option("-o, --output <file>", "the GGUF to write (default: <model>-<scheme>.gguf in the current folder)");
+  addPlanOptions(command);
+  addBudgetOptions(command.addOption(verifyOption()));
+  addRunOptions(command.addOption(options.forceOption()));
+  return command.option("-n, --dry-run", "print the plan and write nothing, as `quantize plan`").action(run);
+}

@@ -1,0 +1,82 @@
+/** Options of the main job and of `plan`: what becomes of which tensor. */
+import { Option, type Command } from "commander";
+import { QuantizeError } from "../src/errors.ts";
+import type { IncompatiblePolicy, PlanOptions } from "../src/plan/plan.types.ts";
+import { collect, parseInteger } from "./options.ts";
+
+export interface PlanFlags {
+  readonly scheme?: string;
+  readonly layout?: string;
+  readonly tensor?: readonly string[];
+  readonly allowUnmatched?: boolean;
+  readonly tables?: number | "auto";
+  readonly onIncompatible?: IncompatiblePolicy;
+  readonly allowRequantize?: boolean;
+  readonly pure?: boolean;
+  readonly outputType?: string;
+  readonly embeddingType?: string;
+  readonly leaveOutput?: boolean;
+  readonly overrideKv?: readonly string[];
+}
+
+function parseTables(text: string): number | "auto" {
+  return text.toLowerCase() === "auto" ? "auto" : parseInteger(1, 256)(text);
+}
+
+const PLAN_OPTIONS: readonly (() => Option)[] = [
+  () => new Option("-s, --scheme <name>", "how weights are encoded: see `quantize schemes`"),
+  () => new Option("-l, --layout <name>", "memory order of packed tensors: see `quantize layouts` (default: rows)"),
+  () =>
+    new Option("-t, --tensor <rule>", "'<regex>=<type>[@<layout>]', may be repeated, first match wins").argParser(
+      collect,
+    ),
+  () => new Option("--allow-unmatched", "a --tensor rule that matches nothing is no error"),
+  () =>
+    new Option("--tables <n>", "learned tables per tensor for *_cb, 1 to 256 or auto (default: auto)").argParser(
+      parseTables,
+    ),
+  () =>
+    new Option("--on-incompatible <policy>", "for shapes that do not suit the type (default: fallback)").choices([
+      "error",
+      "fallback",
+      "keep",
+    ]),
+  () => new Option("--pure", "the scheme's type for every tensor, without the mix's rules"),
+  () => new Option("--output-type <type>", "type of the output tensor"),
+  () => new Option("--embedding-type <type>", "type of the token embeddings"),
+  () => new Option("--leave-output", "leave the output tensor as it is stored"),
+  () => new Option("--allow-requantize", "encode tensors anew that are quantized already"),
+  () =>
+    new Option("--override-kv <key=type:value>", "set metadata: int, float, bool or str, may be repeated").argParser(
+      collect,
+    ),
+];
+
+/** Adds the options of planning to a command. */
+export function addPlanOptions(command: Command): Command {
+  for (const option of PLAN_OPTIONS) command.addOption(option());
+  return command;
+}
+
+/** From what commander collected to what the planner takes. */
+export async function planOptionsOf(flags: PlanFlags): Promise<PlanOptions> {
+  if (flags.scheme === undefined) {
+    throw new QuantizeError("usage", "no scheme given: for example --scheme q4_cb (see `quantize schemes`)");
+  }
+  const { layout, tensor, allowUnmatched, tables, onIncompatible, allowRequantize } = flags;
+  const { pure, outputType, embeddingType, leaveOutput, overrideKv } = flags;
+  return {
+    scheme: flags.scheme,
+    ...(layout !== undefined && { layout }),
+    ...(tensor !== undefined && { rules: tensor }),
+    ...(allowUnmatched !== undefined && { allowUnmatchedRules: allowUnmatched }),
+    ...(tables !== undefined && { tables }),
+    ...(onIncompatible !== undefined && { onIncompatible }),
+    ...(allowRequantize !== undefined && { allowRequantize }),
+    ...(pure !== undefined && { pure }),
+    ...(outputType !== undefined && { outputType }),
+    ...(embeddingType !== undefined && { embeddingType }),
+    ...(leaveOutput !== undefined && { leaveOutput }),
+    ...(overrideKv !== undefined && { overrideKv }),
+  };
+}

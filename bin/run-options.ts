@@ -1,0 +1,53 @@
+/** Options of every command that runs on the engine and writes a file. */
+import { Option, type Command } from "commander";
+import type { ConversionOptions } from "../src/engine/conversion.types.ts";
+import * as options from "./options.ts";
+
+/** What commander collects for any command that computes. */
+export interface RunFlags extends Pick<
+  ConversionOptions,
+  "threads" | "maxMemory" | "backend" | "maxNmse" | "minCosine" | "verify" | "force"
+> {
+  readonly json?: boolean;
+  readonly quiet?: boolean;
+  readonly color: boolean;
+}
+
+/** Threads, memory, backend, and how results are shown. */
+export function addRunOptions(command: Command): Command {
+  return command
+    .addOption(options.threadsOption())
+    .addOption(options.maxMemoryOption())
+    .addOption(options.backendOption())
+    .addOption(options.jsonOption())
+    .addOption(options.quietOption())
+    .addOption(options.noColorOption());
+}
+
+/** Quality bounds. */
+export function addBudgetOptions(command: Command): Command {
+  return command.addOption(options.maxNmseOption()).addOption(options.minCosineOption());
+}
+
+/** How much is checked, for commands that write. */
+export function verifyOption(): Option {
+  return new Option("--verify <level>", "what is checked after encoding (default: kernels)").choices([
+    "off",
+    "weights",
+    "kernels",
+  ]);
+}
+
+/** The flags that go to the engine as they are; those that were not given stay absent. */
+export function conversionOptionsOf(flags: RunFlags): ConversionOptions {
+  const { threads, maxMemory, backend, maxNmse, minCosine, verify, force } = flags;
+  return {
+    ...(threads !== undefined && { threads }),
+    ...(maxMemory !== undefined && { maxMemory }),
+    ...(backend !== undefined && { backend }),
+    ...(maxNmse !== undefined && { maxNmse }),
+    ...(minCosine !== undefined && { minCosine }),
+    ...(verify !== undefined && { verify }),
+    ...(force !== undefined && { force }),
+  };
+}

@@ -1,0 +1,55 @@
+/**
+ * `general.file_type`, the one number by which programs label a GGUF file (llama.cpp's `llama_ftype`), set beside
+ * what the bytes say: the label names a mix or a majority, and mixed files are often mislabelled from it.
+ */
+import { MIXES } from "../plan/mixes.ts";
+import type { Metadata } from "../read/model.ts";
+
+/** Bit that marks a value which a loader guessed. */
+const GUESSED = 1024;
+
+/** Names by number: those we write, those we only read, and those that were withdrawn. */
+const FILE_TYPES: ReadonlyMap<number, string> = new Map([
+  [0, "F32"],
+  [1, "F16"],
+  [19, "IQ2_XXS"],
+  [20, "IQ2_XS"],
+  [22, "IQ3_XS"],
+  [23, "IQ3_XXS"],
+  [24, "IQ1_S"],
+  [26, "IQ3_S"],
+  [27, "IQ3_M"],
+  [28, "IQ2_S"],
+  [29, "IQ2_M"],
+  [31, "IQ1_M"],
+  [32, "BF16"],
+  [33, "Q4_0_4_4"],
+  [34, "Q4_0_4_8"],
+  [35, "Q4_0_8_8"],
+  ...MIXES.map(({ fileType, name }) => [fileType ?? -1, name.toUpperCase()] as const),
+]);
+
+export interface FileTypeNote {
+  readonly value: number;
+  /** llama.cpp's name of the number, or `unknown`. */
+  readonly name: string;
+  /** True when the format that the name begins with holds less than half of the tensor bytes. */
+  readonly isMisleading: boolean;
+}
+
+/** The file's own label, and whether the bytes bear it out. Undefined when the file has none. */
+export function describeFileType(
+  metadata: Metadata,
+  encodings: readonly { codec: string; share: number }[],
+): FileTypeNote | undefined {
+  const entry = metadata.get("general.file_type");
+  if (entry === undefined || entry.type === "array" || typeof entry.value !== "number") return undefined;
+  const name = FILE_TYPES.get(entry.value & ~GUESSED) ?? "unknown";
+  // Q4_K_M names the mix around q4_K: the codec is the name up to the size letter.
+  const named = name.toLowerCase();
+  const codec = named.replace(/_(xxs|xs|s|m|l|moe)$/, "");
+  const share = encodings
+    .filter((encoding) => [named, codec].includes(encoding.codec.toLowerCase()))
+    .reduce((sum, encoding) => sum + encoding.share, 0);
+  return { value: entry.value, name, isMisleading: share < 0.5 };
+}

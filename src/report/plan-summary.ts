@@ -1,0 +1,86 @@
+/** A plan as plain data for people and programs: without the model's metadata and the importance values. */
+import { findFormat, isCodebookFormat } from "../../codecs/registry.ts";
+import { encodingShares, type EncodingShare } from "../inspect/inspect-model.ts";
+import type { Plan, RuleHits, TensorPlan } from "../plan/plan.types.ts";
+import { codebookBytes } from "../plan/table-count.ts";
+import { elementCount, sliceCount } from "../read/model.ts";
+
+export interface PlannedTensor {
+  readonly name: string;
+  /** Innermost first. */
+  readonly shape: readonly number[];
+  readonly weights: number;
+  readonly from: string;
+  readonly codec: string;
+  readonly layout: string;
+  readonly tables?: number;
+  readonly byteLength: number;
+  /** Of the learned tables and (at most) all scale levels. */
+  readonly codebookBytes: number;
+  readonly bitsPerWeight: number;
+  readonly reason: string;
+  readonly isFallback: boolean;
+  /** Whether importance weights reach the encoder. */
+  readonly hasImportance: boolean;
+}
+
+export interface PlanSummary {
+  readonly input: string;
+  readonly scheme: string;
+  readonly weights: number;
+  readonly sourceBytes: number;
+  /** Tensor bytes and codebooks; the header and padding come on top. */
+  readonly bytes: number;
+  readonly bitsPerWeight: number;
+  readonly fallbacks: number;
+  readonly encodings: readonly EncodingShare[];
+  readonly ruleHits: readonly RuleHits[];
+  readonly warnings: readonly string[];
+  /** In output order. */
+  readonly tensors: readonly PlannedTensor[];
+}
+
+function planned({
+  tensor,
+  codec,
+  layout,
+  tables,
+  byteLength,
+  importance,
+  reason,
+  isFallback,
+}: TensorPlan): PlannedTensor {
+  const format = findFormat(codec);
+  const weights = elementCount(tensor.shape);
+  const learned =
+    tables !== undefined && format !== undefined && isCodebookFormat(format)
+      ? codebookBytes(format, tables, sliceCount(tensor.shape))
+      : 0;
+  return {
+    ...{ name: tensor.name, shape: tensor.shape, weights, from: tensor.codec, codec, layout },
+    ...(tables !== undefined && { tables }),
+    ...{ byteLength, codebookBytes: learned, bitsPerWeight: (8 * (byteLength + learned)) / weights },
+    ...{ reason, isFallback, hasImportance: importance !== undefined },
+  };
+}
+
+/** Sums a plan up. */
+export function summarizePlan(plan: Plan): PlanSummary {
+  const tensors = plan.tensors.map(planned);
+  const sum = (value: (tensor: PlannedTensor) => number): number => tensors.reduce((total, t) => total + value(t), 0);
+  const weights = sum((tensor) => tensor.weights);
+  const bytes = sum((tensor) => tensor.byteLength + tensor.codebookBytes);
+  return {
+    input: plan.model.path,
+    scheme: plan.scheme,
+    weights,
+    sourceBytes: plan.model.files.reduce((total, file) => total + file.byteLength, 0),
+    bytes,
+    bitsPerWeight: weights === 0 ? 0 : (8 * bytes) / weights,
+    fallbacks: tensors.filter((tensor) => tensor.isFallback).length,
+    encodings: encodingShares(tensors),
+    ruleHits: plan.ruleHits,
+    warnings: plan.warnings,
+    tensors,
+  };
+}

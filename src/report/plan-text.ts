@@ -1,0 +1,50 @@
+/** A plan as text. */
+import { PLAIN } from "./colours.ts";
+import { formatBits, formatBytes, formatCount, formatPercent } from "./format-number.ts";
+import { encodingName, encodingsText, shapeText } from "./inspection-text.ts";
+import type { PlannedTensor, PlanSummary } from "./plan-summary.ts";
+import { printable } from "./printable.ts";
+import { fallbacksText } from "./reasons-text.ts";
+import { textTable, type Column, type TableOptions } from "./text-table.ts";
+
+const COLUMNS: readonly Column<PlannedTensor>[] = [
+  { title: "tensor", cell: ({ name }) => name, shrink: "middle", minWidth: 16 },
+  { title: "from", cell: ({ from }) => from, dropOrder: 1 },
+  { title: "to", cell: encodingName },
+  { title: "shape", cell: ({ shape }) => shapeText(shape), dropOrder: 2 },
+  { title: "bytes", cell: ({ byteLength }) => formatBytes(byteLength), align: "right" },
+  { title: "bits", cell: ({ bitsPerWeight }) => formatBits(bitsPerWeight), align: "right" },
+  { title: "tables", cell: ({ tables }) => (tables === undefined ? "" : String(tables)), align: "right" },
+  {
+    title: "why",
+    cell: ({ reason, hasImportance }) => reason + (hasImportance ? ", importance" : ""),
+    shrink: "end",
+    minWidth: 12,
+    style: (text, { isFallback }, { yellow }) => (isFallback ? yellow(text) : text),
+  },
+];
+
+/** The plan, for people. */
+export function planText(plan: PlanSummary, options: TableOptions = {}): string {
+  const colours = options.colours ?? PLAIN;
+  const tensors = plan.tensors.some(({ tables }) => tables !== undefined)
+    ? COLUMNS
+    : COLUMNS.filter(({ title }) => title !== "tables");
+  const total =
+    `${colours.bold("total")}  ${formatCount(plan.weights)} weights in ${plan.tensors.length} tensors, ` +
+    `${formatBits(plan.bitsPerWeight)} bits per weight\n` +
+    `${colours.bold("bytes")}  ${formatBytes(plan.sourceBytes)} -> ${formatBytes(plan.bytes)} ` +
+    `(${formatPercent(plan.bytes / plan.sourceBytes)})`;
+  const rules = plan.ruleHits.map(
+    ({ rule, hits }) => `rule ${printable(rule)}: ${hits} tensor${hits === 1 ? "" : "s"}`,
+  );
+  const parts = [
+    textTable(tensors, plan.tensors, options),
+    encodingsText(plan.encodings, options),
+    fallbacksText(plan.tensors, colours),
+    rules.join("\n"),
+    plan.warnings.map((warning) => `${colours.yellow("warning")} ${printable(warning)}`).join("\n"),
+    total,
+  ];
+  return parts.filter((part) => part !== "").join("\n\n");
+}

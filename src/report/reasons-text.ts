@@ -1,0 +1,33 @@
+/** Tensors that did not get what was asked for, grouped by reason: a model has hundreds, the reasons are few. */
+import type { Colours } from "./colours.ts";
+import { formatBytes } from "./format-number.ts";
+import { printable } from "./printable.ts";
+
+export interface Reasoned {
+  readonly name: string;
+  readonly byteLength: number;
+  readonly reason: string;
+  readonly isFallback: boolean;
+}
+
+/** `blk.0.attn_q.weight` and `blk.1.attn_q.weight` are the same place: `blk.*.attn_q.weight`. */
+function place(name: string): string {
+  return name.replace(/\.\d+\./g, ".*.");
+}
+
+/** One line per reason: how many tensors, their bytes, and where they sit. Empty when nothing fell back. */
+export function fallbacksText(tensors: readonly Reasoned[], { yellow }: Colours): string {
+  const groups = new Map<string, Reasoned[]>();
+  for (const tensor of tensors) {
+    if (tensor.isFallback) groups.set(tensor.reason, [...(groups.get(tensor.reason) ?? []), tensor]);
+  }
+  return [...groups]
+    .map(([reason, group]) => {
+      const bytes = group.reduce((sum, { byteLength }) => sum + byteLength, 0);
+      const places = [...new Set(group.map(({ name }) => place(name)))];
+      const shown = places.slice(0, 4).join(", ") + (places.length > 4 ? `, ${places.length - 4} more` : "");
+      const count = `${group.length} tensor${group.length === 1 ? "" : "s"}`;
+      return `${yellow(printable(reason))}: ${count}, ${formatBytes(bytes)} (${printable(shown)})`;
+    })
+    .join("\n");
+}
