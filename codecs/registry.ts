@@ -13,7 +13,13 @@ import { q3_cb, q3_cb2, q3_cb_g64 } from "./q3_cb.ts";
 import { q4_0 } from "./q4_0.ts";
 import { q4_cb, q4_cb_g64 } from "./q4_cb.ts";
 import { q5_cb, q5_cb_g64 } from "./q5_cb.ts";
+import { q2_K } from "./q2_K.ts";
+import { q3_K } from "./q3_K.ts";
+import { q4_K } from "./q4_K.ts";
+import { q5_K } from "./q5_K.ts";
+import { q6_K } from "./q6_K.ts";
 import { q8_0 } from "./q8_0.ts";
+import { q8_K } from "./q8_K.ts";
 
 // prettier-ignore
 const FORMATS: readonly (Codec | CodebookFormat)[] = [
@@ -22,6 +28,12 @@ const FORMATS: readonly (Codec | CodebookFormat)[] = [
   bf16,
   q8_0,
   q4_0,
+  q2_K,
+  q3_K,
+  q4_K,
+  q5_K,
+  q6_K,
+  q8_K,
   f64,
   f8_e4m3,
   f8_e5m2,
