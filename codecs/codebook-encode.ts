@@ -44,13 +44,10 @@ export interface GroupResult {
 
 /**
  * Makes the search for a prepared codebook.
- * @returns a function that searches one group and leaves its answer in `result`. With `freeLevels` the scale is not
- *   rounded to a level (the fit uses this while there are no levels yet) and `level` is meaningless.
+ * @returns a function that searches one group and leaves its answer in `result`. In an image
+ *   without levels the scale is not rounded (the fit uses this) and `level` is meaningless.
  */
-export function groupSearch(
-  image: Uint8Array,
-  freeLevels = false,
-): {
+export function groupSearch(image: Uint8Array): {
   readonly search: (src: Float32Array, at: number, importance?: Float32Array, from?: number) => void;
   readonly result: GroupResult;
 } {
@@ -65,6 +62,7 @@ export function groupSearch(
   const trials = word("trials");
   const levelCount = word("levelCount");
   const zeroLevel = word("zeroLevel");
+  const freeLevels = word("freeLevels") === 1;
   const half = bins / 2;
   const binsPerUnit = floats[WORD.binsPerUnit]!;
   const tables = new Int8Array(image.buffer, image.byteOffset + word("tables"), 256 * points * dimension);
@@ -91,7 +89,7 @@ export function groupSearch(
     for (let code = 0; code < codeCount; code++) {
       let row = 0;
       for (let d = dimension - 1; d >= 0; d--) {
-        const bin = nearest(fround(x[code * dimension + d]! * toBins)) + half;
+        const bin = (nearest(fround(x[code * dimension + d]! * toBins)) | 0) + half;
         row = row * bins + Math.max(0, Math.min(bins - 1, bin));
       }
       row *= stride;
@@ -116,7 +114,8 @@ export function groupSearch(
   function toUnits(scale: number): void {
     for (let j = 0; j < groupSize; j++) {
       const u = fround(x[j]! * scale);
-      units[j] = nearest(u < MAX_UNITS ? (u > -MAX_UNITS ? u : -MAX_UNITS) : MAX_UNITS);
+      const limited = u > -MAX_UNITS ? u : -MAX_UNITS;
+      units[j] = nearest(limited < MAX_UNITS ? limited : MAX_UNITS);
     }
   }
 

@@ -35,7 +35,10 @@ export const WORD = {
   /** Byte offsets from the start of the image. */
   tables: 10,
   levels: 11,
-  /** i16 thresholds between neighbouring entries, in 1/64 entry: `points` per table, the last one unused. */
+  /**
+   * Per table, for its `points`: i16 thresholds between neighbouring entries, in 1/64 entry, the last one unused; for
+   * tables of points, two i16 coordinates and an i32, half the square norm in units of 1/64.
+   */
   thresholds: 12,
   errors: 13,
   scratch: 14,
@@ -46,6 +49,8 @@ export const WORD = {
   codeBits: 17,
   /** f32: bins per table entry unit. */
   binsPerUnit: 18,
+  /** 1 while there are no levels: scales are then not rounded. */
+  freeLevels: 19,
   /** f32 x trials: table units per largest weight. */
   trialScale: 24,
 } as const;
@@ -96,6 +101,7 @@ function writeCodebook(format: CodebookFormat, { tables, levels }: Codebook, ima
 
 /**
  * All that the encoder needs.
+ * @param codebook without levels while they are not known: scales are then left as they are
  * @throws RangeError when levels, or the entries of a table of single weights, do not ascend
  */
 export function prepareCodebook(format: CodebookFormat, codebook: Codebook, effort: Effort): Uint8Array {
@@ -107,7 +113,7 @@ export function prepareCodebook(format: CodebookFormat, codebook: Codebook, effo
   const bins = format.dimension === 1 ? 256 : 40;
   const rows = bins ** format.dimension;
   const thresholdsAt = HEADER_BYTES + 256 * format.tableLength + 1024;
-  const errorsAt = thresholdsAt + (format.dimension === 1 ? 256 * points * 2 : 0);
+  const errorsAt = thresholdsAt + 256 * points * (format.dimension === 1 ? 2 : 8);
   const scratchAt = errorsAt + rows * stride * 2;
   const image = new Uint8Array(scratchAt + SCRATCH_BYTES);
   const header = writeCodebook(format, codebook, image);
@@ -116,7 +122,8 @@ export function prepareCodebook(format: CodebookFormat, codebook: Codebook, effo
   header[WORD.trials] = trials.length;
   header[WORD.refined] = refined;
   header[WORD.zeroLevel] = levels.indexOf(0);
-  header[WORD.mirrored] = levels[0]! < 0 ? 1 : 0;
+  header[WORD.freeLevels] = levels.length === 0 ? 1 : 0;
+  header[WORD.mirrored] = levels.length === 0 || levels[0]! < 0 ? 1 : 0;
   header[WORD.zeroBlock] = nearestToZero(format, codebook);
   header[WORD.thresholds] = thresholdsAt;
   header[WORD.errors] = errorsAt;
@@ -135,6 +142,15 @@ export function prepareCodebook(format: CodebookFormat, codebook: Codebook, effo
     }
     fillErrors(tables, points, bins, stride, errorUnit(format), errors);
   } else {
+    const packed = new Int32Array(image.buffer, thresholdsAt, 256 * points * 2);
+    for (let t = 0; t < tableCount; t++) {
+      for (let q = 0; q < points; q++) {
+        const first = tables[t * format.tableLength + q]!;
+        const second = tables[t * format.tableLength + points + q]!;
+        packed[(t * points + q) * 2] = (first & 0xffff) | (second << 16);
+        packed[(t * points + q) * 2 + 1] = (first * first + second * second) * 32;
+      }
+    }
     fillPairErrors(tables, points, bins, stride, errorUnit(format), errors);
   }
   return image;

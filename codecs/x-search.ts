@@ -13,6 +13,7 @@ export const ZERO_BLOCK = fround(1e-15);
 
 /** What the reference's `nearest_int` gives: nearest, ties to even, by adding 1.5 * 2^23; wraps beyond 2^22. */
 export function nearestInt(x: number): number {
+  if (x !== x) return 0;
   word[0] = x + 12582912;
   return (bits[0]! & 0x007fffff) - 0x00400000;
 }

@@ -63,6 +63,8 @@ export const CATALOGUE: readonly CatalogueLine[] = [
   // q1_0's shapes count weights, that is bits: four weights are a nibble, eight a byte.
   { format: "q1_0", shapes: ["4x4"], fields: [whole("d"), special("qs", "nibbles")] },
   { format: "q1_0", shapes: ["4x8"], fields: [whole("d"), chunks("qs", 1)] },
+  // Activations of the matrix-matrix kernels; q8_0's are woven as the weights of that name.
+  { format: "q8_K", shapes: ["4x4", "4x8"], fields: [whole("d"), dealt("qs"), chunks("bsums", 8)] },
 ];
 
 /** Shapes of the codebook formats. */

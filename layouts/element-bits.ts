@@ -5,7 +5,8 @@
  * Definitions: the decoders of ggml (`dequantize_row_*`) for stock formats, docs/codebooks.md for ours. Formats whose
  * weights have no bits of their own (lattice codes of iq1, iq2, iq3) answer with the whole block's fields.
  */
-import type { BlockFormat } from "../codecs/codec.ts";
+import type { BlockFormat, CodebookFormat } from "../codecs/codec.ts";
+import { isCodebookFormat } from "../codecs/registry.ts";
 import { sixBitPosition } from "./bit-orders.ts";
 
 /** A run of bits in one field of a block; bit 0 is the lowest bit of the field's first byte. */
@@ -105,27 +106,20 @@ const STOCK: Readonly<Record<string, PartsOf>> = {
   tq2_0: (j) => [bitPair("qs", j, "code"), half("d", "scale")],
 };
 
-/** Codebook formats: the codes of a group of 32 or 64, then its scale level and table. */
-function codebookParts(format: BlockFormat, column: number): readonly ElementPart[] {
-  const codes = format.fields.filter(({ role }) => role === "codes");
-  const [low, high] = codes;
-  const scales = format.fields.filter(({ role }) => role === "scale");
-  const side = scales.map(({ name, bytes }) => part(name, name === "t" ? "table" : "scale level", 0, bytes * 8));
-  const bits = (low!.bytes * 8) / format.blockSize;
-  if (high !== undefined)
-    return [
-      bits === 4
-        ? nibble(low!.name, column, format.blockSize / 2, "low bits")
-        : part(low!.name, "low bits", (column % 8) * 8 + (column >> 3) * 2, 2),
-      part(high.name, "high bit", column, 1),
-      ...side,
-    ];
-  if (bits === 2)
-    return [
-      nibble(low!.name, column >> 1, format.blockSize / 4, `code of a pair, ${column % 2 ? "second" : "first"} weight`),
-      ...side,
-    ];
-  return [nibble(low!.name, column, format.blockSize / 2), ...side];
+/** Codebook formats: spans of 32 weights as codecs/codebook-codes.ts cuts them, then scale level and table. */
+function codebookParts(format: CodebookFormat, column: number): readonly ElementPart[] {
+  const { codeBits, dimension, fields } = format;
+  const codes = fields.filter(({ role }) => role === "codes").map(({ name }) => name);
+  const code = Math.floor(column / dimension);
+  const which = dimension === 1 ? "" : ` of a pair, ${column % 2 === 0 ? "first" : "second"} weight`;
+  const label = codes.length === 1 ? "code" : "low bits";
+  const low =
+    codeBits === 3
+      ? part(codes[0]!, label + which, ((column >> 5) * 8 + (column & 7)) * 8 + ((column & 31) >> 3) * 2, 2)
+      : nibble(codes[0]!, code, 16 / dimension, label + which);
+  const parts = [low];
+  if (codes[1] !== undefined) parts.push(part(codes[1], "high bits" + which, code * dimension, dimension));
+  return [...parts, part("s", "scale level", 0, 8), part("t", "table", 0, 8)];
 }
 
 /**
@@ -136,7 +130,7 @@ function codebookParts(format: BlockFormat, column: number): readonly ElementPar
 export function elementParts(format: BlockFormat, column: number): readonly ElementPart[] {
   if (!Number.isInteger(column) || column < 0 || column >= format.blockSize)
     throw new RangeError(`${format.name}: weight ${column} of a block, expected 0 to ${format.blockSize - 1}`);
-  if (format.kind === "codebook") return codebookParts(format, column);
+  if (isCodebookFormat(format)) return codebookParts(format, column);
   const stock = STOCK[format.name];
   if (stock !== undefined) return stock(column);
   return format.fields.map(({ name, bytes, role }) => part(name, role === "codes" ? "code" : "scale", 0, bytes * 8));

@@ -52,18 +52,17 @@ export function fitCodebook(format: CodebookFormat, sample: Float32Array, option
     const isLast = tableCount() === count;
     const rounds = isLast ? ROUNDS[effort].last : ROUNDS[effort].split;
     for (let round = 0; round < rounds; round++) {
-      statistics.gather(groupSearch(prepareCodebook(format, { tables, levels: EITHER_SIGN }, "fast"), true), tables);
+      statistics.gather(groupSearch(prepareCodebook(format, { tables, levels: NO_LEVELS }, "fast")), tables);
       tables = statistics.update(tables);
     }
     if (isLast) break;
     tables = statistics.split(tables, Math.min(count, tableCount() * 2));
   }
-  statistics.gather(groupSearch(prepareCodebook(format, { tables, levels: EITHER_SIGN }, effort), true), tables);
+  statistics.gather(groupSearch(prepareCodebook(format, { tables, levels: NO_LEVELS }, effort)), tables);
   return { tables, levels: fitLevels(statistics.scales, statistics.energies, 256) };
 }
 
-/** While there are no levels yet: tells the search that groups may be mirrored. */
-const EITHER_SIGN = Float32Array.of(-1, 1);
+const NO_LEVELS = new Float32Array(0);
 
 /** Evenly spaced entries; for pairs, points of a sunflower (evenly spread over the disc). */
 function startTable(format: CodebookFormat): Int8Array {

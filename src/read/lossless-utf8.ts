@@ -7,7 +7,8 @@
 const strict = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 const encoder = new TextEncoder();
 
-const ESCAPED = /[\ud800-\udfff]/;
+/** With the flag `u` a class of surrogates matches lone ones only. */
+const ESCAPED = /[\udc80-\udcff]/u;
 
 /** Decodes bytes to a string that `encodeText` turns back into the same bytes. */
 export function decodeText(bytes: Uint8Array): string {
@@ -44,7 +45,6 @@ function sequenceLength(bytes: Uint8Array, start: number): number {
 
 /** Encodes a string to UTF-8, escaped bytes as themselves. Other lone surrogates become U+FFFD, as everywhere. */
 export function encodeText(text: string): Uint8Array {
-  // isWellFormed is newer than Node 20's type library; a surrogate in the text is rare enough to look closer.
   if (!ESCAPED.test(text)) return encoder.encode(text);
   const parts: number[] = [];
   for (const character of text) {
@@ -53,4 +53,9 @@ export function encodeText(text: string): Uint8Array {
     else parts.push(...encoder.encode(character));
   }
   return Uint8Array.from(parts);
+}
+
+/** Bytes that `encodeText` gives. */
+export function textByteLength(text: string): number {
+  return ESCAPED.test(text) ? encodeText(text).length : Buffer.byteLength(text);
 }

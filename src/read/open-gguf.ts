@@ -9,7 +9,8 @@ import { basename, dirname, join, resolve } from "node:path";
 import { QuantizeError } from "../errors.ts";
 import { withCursor } from "./input-file.ts";
 import type { Metadata, Model, Tensor } from "./model.ts";
-import { parseGguf, quote, type GgufHeaderContent } from "./parse-gguf.ts";
+import { quote } from "./quote.ts";
+import { parseGguf, type GgufHeaderContent } from "./parse-gguf.ts";
 
 const SHARD_NAME = /^(.*)-(\d{5})-of-(\d{5})\.gguf$/;
 

@@ -3,6 +3,7 @@ import { statSync } from "node:fs";
 import { ioError } from "./input-file.ts";
 import type { Model } from "./model.ts";
 import { openGguf } from "./open-gguf.ts";
+import { restoreOwnTensors } from "./own-tensors.ts";
 
 /**
  * Opens a checkpoint: a GGUF file (any of a split set), a safetensors file, or a Hugging Face folder.
@@ -15,5 +16,5 @@ export async function openModel(path: string): Promise<Model> {
   } catch (cause) {
     throw ioError(path, "cannot be opened", cause);
   }
-  return openGguf(path);
+  return restoreOwnTensors(openGguf(path));
 }

@@ -39,6 +39,7 @@ import {
   type StoredType,
 } from "./gguf-types.ts";
 import { decodeText } from "./lossless-utf8.ts";
+import { quote } from "./quote.ts";
 import type { Metadata, MetadataScalar, MetadataType, MetadataValue } from "./model.ts";
 
 /** Longest string: the largest in real files are whole tokenizers as JSON, 30 MB. */
@@ -284,6 +285,11 @@ function readTensorInfo(cursor: Cursor, name: string): TensorEntry {
   if (rowLength % type.blockSize !== 0) {
     throw badFormat(cursor, `rows of a multiple of ${type.blockSize} (${type.codec})`, `rows of ${rowLength}`, typeAt);
   }
+  const rowsPerGroup = type.layout === "rows" ? 1 : Number.parseInt(type.layout);
+  if ((shape[1] ?? 1) % rowsPerGroup !== 0) {
+    const expected = `rows in groups of ${rowsPerGroup} (${type.codec} ${type.layout})`;
+    throw badFormat(cursor, expected, `${shape[1] ?? 1} rows`, typeAt);
+  }
   const rowBytes = (rowLength / type.blockSize) * type.blockBytes;
   const byteLength = shape.slice(1).reduce((product, n) => product * n, rowBytes);
   if (byteLength > Number.MAX_SAFE_INTEGER) {
@@ -343,9 +349,4 @@ function placeTensors(
     throw badFormat(cursor, `the file to end by byte ${most}`, `${cursor.byteLength} bytes`, most);
   }
   return tensors;
-}
-
-/** A name for an error message: quoted, control characters escaped, cut where it would fill the screen. */
-export function quote(name: string): string {
-  return JSON.stringify(name.length > 80 ? `${name.slice(0, 77)}...` : name);
 }

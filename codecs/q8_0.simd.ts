@@ -1,0 +1,117 @@
+// Twin of q8_0.ts. Magnitudes are compared as integers, whose order is that of the floats, with NaN above all.
+import { f16BitsOfScales, splatF16 } from "./simd/half";
+import { greatestIntOfEach, inverseOrNaN, storeHalves } from "./simd/lanes";
+
+const BLOCK_SIZE: i32 = 32;
+const BLOCK_BYTES: usize = 34;
+
+export function encode_q8_0(src: usize, dst: usize, rows: i32, rowLength: i32, importance: usize): void {
+  const blocks = (rows * rowLength) / BLOCK_SIZE;
+  for (let block = 0; block < blocks; block += 4) {
+    // The last group repeats the last block: it is encoded again to the same bytes.
+    const s0 = src + (<usize>block << 7);
+    const d0 = dst + <usize>block * BLOCK_BYTES;
+    const n1: usize = block + 1 < blocks ? 1 : 0;
+    const n2: usize = block + 2 < blocks ? n1 + 1 : n1;
+    const n3: usize = block + 3 < blocks ? n2 + 1 : n2;
+    encodeFour(s0, s0 + (n1 << 7), s0 + (n2 << 7), s0 + (n3 << 7),
+      d0, d0 + n1 * BLOCK_BYTES, d0 + n2 * BLOCK_BYTES, d0 + n3 * BLOCK_BYTES);
+  }
+}
+
+// @ts-ignore: decorator
+@inline
+function encodeFour(s0: usize, s1: usize, s2: usize, s3: usize, d0: usize, d1: usize, d2: usize, d3: usize): void {
+  const amax = greatestIntOfEach(largest(s0), largest(s1), largest(s2), largest(s3));
+  if (v128.any_true(f32x4.ne(amax, amax))) {
+    encodeWithNaN(s0, d0);
+    encodeWithNaN(s1, d1);
+    encodeWithNaN(s2, d2);
+    encodeWithNaN(s3, d3);
+    return;
+  }
+  const scale = f32x4.div(amax, f32x4.splat(127));
+  const bits = f16BitsOfScales(scale);
+  const inverse = inverseOrNaN(scale);
+  storeHalves(bits, d0, d1, d2, d3);
+  encodeCodes(s0, d0 + 2, v128.shuffle<f32>(inverse, inverse, 0, 0, 0, 0));
+  encodeCodes(s1, d1 + 2, v128.shuffle<f32>(inverse, inverse, 1, 1, 1, 1));
+  encodeCodes(s2, d2 + 2, v128.shuffle<f32>(inverse, inverse, 2, 2, 2, 2));
+  encodeCodes(s3, d3 + 2, v128.shuffle<f32>(inverse, inverse, 3, 3, 3, 3));
+}
+
+/** Four candidates for the largest magnitude of a block. */
+// @ts-ignore: decorator
+@inline
+function largest(src: usize): v128 {
+  const mask = i32x4.splat(0x7fffffff);
+  const a = i32x4.max_s(v128.and(v128.load(src), mask), v128.and(v128.load(src, 16), mask));
+  const b = i32x4.max_s(v128.and(v128.load(src, 32), mask), v128.and(v128.load(src, 48), mask));
+  const c = i32x4.max_s(v128.and(v128.load(src, 64), mask), v128.and(v128.load(src, 80), mask));
+  const d = i32x4.max_s(v128.and(v128.load(src, 96), mask), v128.and(v128.load(src, 112), mask));
+  return i32x4.max_s(i32x4.max_s(a, b), i32x4.max_s(c, d));
+}
+
+/**
+ * A block as the scalar definition has it: a NaN is forgotten by the next weight, with all that was before it, so codes
+ * may pass 127 and wrap.
+ */
+function encodeWithNaN(src: usize, dst: usize): void {
+  let amax: f32 = 0;
+  for (let j: usize = 0; j < 128; j += 4) {
+    const magnitude = abs<f32>(load<f32>(src + j));
+    amax = amax > magnitude ? amax : magnitude;
+  }
+  const scale = f32x4.splat(amax / 127);
+  v128.store16_lane(dst, f16BitsOfScales(scale), 0);
+  const inverse = inverseOrNaN(scale);
+  for (let j: usize = 0; j < 32; j++) {
+    const q = i32x4.extract_lane(code(v128.load32_splat(src + (j << 2)), inverse), 0);
+    store<i8>(dst + 2 + j, q == i32.MAX_VALUE ? 0 : <i8>q);
+  }
+}
+
+// @ts-ignore: decorator
+@inline
+function encodeCodes(src: usize, dst: usize, inverse: v128): void {
+  v128.store(dst, encodeSixteen(src, inverse));
+  v128.store(dst, encodeSixteen(src + 64, inverse), 16);
+}
+
+// @ts-ignore: decorator
+@inline
+function encodeSixteen(src: usize, inverse: v128): v128 {
+  const a = i16x8.narrow_i32x4_s(code(v128.load(src), inverse), code(v128.load(src, 16), inverse));
+  const b = i16x8.narrow_i32x4_s(code(v128.load(src, 32), inverse), code(v128.load(src, 48), inverse));
+  return i8x16.narrow_i16x8_s(a, b);
+}
+
+/** Nearest, halves away from zero: truncation after adding the largest f32 below one half, with the sign of x. */
+// @ts-ignore: decorator
+@inline
+function code(weights: v128, inverse: v128): v128 {
+  const x = f32x4.mul(weights, inverse);
+  const half = v128.or(v128.and(x, i32x4.splat(0x80000000)), i32x4.splat(0x3effffff));
+  return i32x4.trunc_sat_f32x4_s(f32x4.add(x, half));
+}
+
+export function decode_q8_0(src: usize, dst: usize, blocks: i32): void {
+  for (; blocks > 0; blocks--) {
+    const d = splatF16(src);
+    decodeSixteen(v128.load(src, 2), dst, d);
+    decodeSixteen(v128.load(src, 18), dst + 64, d);
+    src += BLOCK_BYTES;
+    dst += 128;
+  }
+}
+
+// @ts-ignore: decorator
+@inline
+function decodeSixteen(codes: v128, dst: usize, d: v128): void {
+  const low = i16x8.extend_low_i8x16_s(codes);
+  const high = i16x8.extend_high_i8x16_s(codes);
+  v128.store(dst, f32x4.mul(f32x4.convert_i32x4_s(i32x4.extend_low_i16x8_s(low)), d));
+  v128.store(dst, f32x4.mul(f32x4.convert_i32x4_s(i32x4.extend_high_i16x8_s(low)), d), 16);
+  v128.store(dst, f32x4.mul(f32x4.convert_i32x4_s(i32x4.extend_low_i16x8_s(high)), d), 32);
+  v128.store(dst, f32x4.mul(f32x4.convert_i32x4_s(i32x4.extend_high_i16x8_s(high)), d), 48);
+}
