@@ -5,7 +5,7 @@
  * scalar backend calls the TypeScript definitions on views of the memory; the wasm backend replaces every loop that
  * has a SIMD twin. Both give the same bytes and the same sums.
  */
-import type { BlockFormat, Codec, Codebook, CodebookFormat } from "../../codecs/codec.ts";
+import type { Codec, Codebook, CodebookFormat } from "../../codecs/codec.ts";
 import type { Weave } from "../../layouts/layout.ts";
 import type { BackendName } from "./conversion.types.ts";
 
@@ -26,12 +26,9 @@ export interface Backend {
   readonly memory: Uint8Array;
   /** First address that is free to use. */
   readonly base: number;
-  /** Bytes at `prepared` that a format's tables take. */
-  preparedBytes(format: BlockFormat): number;
-  /** Makes a codec of a format; `address` has room for `preparedBytes`. */
+  /** Makes a codec of a format; `address` has room for `preparedBytes` (arena.ts). */
   bindCodec(format: Codec | CodebookFormat, codebook: Codebook | undefined, address: number): BoundCodec;
-  /** Bytes at `plan` that a weave takes. */
-  weaveBytes(weave: Weave): number;
+  /** `address` has room for the weave's plan. */
   bindWeave(weave: Weave, address: number): BoundWeave;
   /** Whole blocks at `src` to f32 at `dst`. */
   decode(codec: BoundCodec, src: number, dst: number, weights: number): void;

@@ -14,12 +14,10 @@ export function scalarBackend(memory: Uint8Array, base: number): Backend {
     name: "scalar",
     memory,
     base,
-    preparedBytes: () => 0,
     bindCodec: (format, codebook) => ({
       codec: isCodebookFormat(format) ? resolveCodec(format.name, codebook) : format,
       prepared: 0,
     }),
-    weaveBytes: () => 0,
     bindWeave: (weave) => ({ weave, plan: 0 }),
     decode({ codec }, src, dst, weights) {
       codec.decode(bytes(src, (weights / codec.blockSize) * codec.blockBytes), floats(dst, weights));

@@ -13,8 +13,6 @@ type WasmFunction = (...args: number[]) => number;
  * @param arenaBytes room that the worker's buffers need, beyond the module's own static data
  */
 export function wasmBackend(module: WebAssembly.Module, arenaBytes: number): Backend {
-  const needed = WebAssembly.Module.imports(module).some(({ kind }) => kind === "memory");
-  if (!needed) throw new Error("quantize.wasm was built without --importMemory");
   const memory = new WebAssembly.Memory({ initial: 16 });
   const { exports } = new WebAssembly.Instance(module, { env: { memory } });
   const functions = exports as Record<string, WasmFunction>;
@@ -27,7 +25,6 @@ export function wasmBackend(module: WebAssembly.Module, arenaBytes: number): Bac
   return {
     ...scalar,
     name: "wasm",
-    weaveBytes: (weave) => weavePlan(weave).length,
     bindWeave(weave, address) {
       bytes.set(weavePlan(weave), address);
       return { weave, plan: address };
