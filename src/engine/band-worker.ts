@@ -9,12 +9,12 @@
  */
 import { writeSync } from "node:fs";
 import { QuantizeError } from "../errors.ts";
+import { readTensorRows } from "../read/read-tensor.ts";
 import { ERROR_SUM_COUNT } from "../verify/error-sums.ts";
 import { xxh64Finish, xxh64Start, XXH64_STATE_BYTES } from "../verify/xxh64.ts";
 import { planArena, type Arena } from "./arena.ts";
 import type { Backend, BoundCodec, BoundWeave } from "./backend.ts";
 import { jobShape, type JobShape } from "./job-shape.ts";
-import { readRows } from "./read-rows.ts";
 import type { BandResult, BandTask, TensorJob, WorkerSetup } from "./tasks.types.ts";
 
 /** Open files of one worker. */
@@ -75,7 +75,7 @@ export function bandWorker(setup: WorkerSetup, backend: Backend, files: WorkerFi
     const { job, shape, arena, source, target } = task;
     const { rowLength } = shape;
     const sourceBytes = rows * shape.source.rowBytes;
-    readRows(job.tensor, row, row + rows, bytes(arena.stored, sourceBytes), files.source);
+    readTensorRows(setup.files, files.source, job.tensor, row, row + rows, bytes(arena.stored, sourceBytes));
     backend.addToHash(arena.sourceHash, arena.stored, sourceBytes);
     const isSameWeave = shape.isCopy && job.layout === job.tensor.layout;
     if (isSameWeave) {
@@ -94,7 +94,7 @@ export function bandWorker(setup: WorkerSetup, backend: Backend, files: WorkerFi
     }
     if (shape.isComparison) {
       const wovenBytes = bytes(arena.woven, rows * shape.target.rowBytes);
-      readRows(job.written!, row, row + rows, wovenBytes, files.written);
+      readTensorRows(setup.writtenFiles, files.written, job.written!, row, row + rows, wovenBytes);
       return;
     }
     if (!shape.isCopy) {

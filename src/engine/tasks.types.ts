@@ -9,7 +9,7 @@
  * where they are large), so that structured cloning costs microseconds.
  */
 import type { Codebook } from "../../codecs/codec.ts";
-import type { Tensor } from "../read/model.ts";
+import type { Model, Tensor } from "../read/model.ts";
 import type { Band } from "./bands.ts";
 import type { BackendName, VerifyLevel } from "./conversion.types.ts";
 
@@ -35,10 +35,10 @@ export interface WorkerSetup {
   readonly module?: WebAssembly.Module;
   /** Bytes of buffers that the largest job needs. */
   readonly arenaBytes: number;
-  /** Paths of the files that `tensor.extents` refers to. */
-  readonly files: readonly string[];
-  /** Paths of the files that `written.extents` refers to. */
-  readonly writtenFiles: readonly string[];
+  /** The files that `tensor.extents` refers to. */
+  readonly files: Model["files"];
+  /** The files that `written.extents` refers to. */
+  readonly writtenFiles: Model["files"];
   /** The file to write into; absent for comparisons. */
   readonly outputPath?: string;
   readonly jobs: readonly TensorJob[];

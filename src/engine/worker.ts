@@ -1,6 +1,7 @@
 /** The body of a worker thread: set up once, then one task after the other, in the order of arrival. */
 import { openSync } from "node:fs";
 import { parentPort } from "node:worker_threads";
+import { openModelFiles } from "../read/read-tensor.ts";
 import { bandWorker } from "./band-worker.ts";
 import { describeFailure, locateFailure } from "./failure.ts";
 import { scalarBackend } from "./scalar-backend.ts";
@@ -12,11 +13,10 @@ function runnerOf(setup: WorkerSetup): (task: Task) => TaskResult {
     setup.module === undefined
       ? scalarBackend(new Uint8Array(setup.arenaBytes), 0)
       : wasmBackend(setup.module, setup.arenaBytes);
-  const open = (flags: string) => (path: string) => openSync(path, flags);
   const work = bandWorker(setup, backend, {
-    source: setup.files.map(open("r")),
-    written: setup.writtenFiles.map(open("r")),
-    output: setup.outputPath === undefined ? undefined : open("r+")(setup.outputPath),
+    source: openModelFiles(setup.files),
+    written: openModelFiles(setup.writtenFiles),
+    output: setup.outputPath === undefined ? undefined : openSync(setup.outputPath, "r+"),
   });
   const located = (task: BandTask) => {
     try {
