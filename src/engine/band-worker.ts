@@ -11,9 +11,12 @@ import { writeSync } from "node:fs";
 import { QuantizeError } from "../errors.ts";
 import { readTensorRows } from "../read/read-tensor.ts";
 import { ERROR_SUM_COUNT } from "../verify/error-sums.ts";
+import { addProductErrors, kernelCheckOf, sampledRows, type KernelCheck } from "../verify/kernel-check.ts";
 import { xxh64Finish, xxh64Start, XXH64_STATE_BYTES } from "../verify/xxh64.ts";
+import type { Codebook } from "../../codecs/codec.ts";
 import { planArena, type Arena } from "./arena.ts";
 import type { Backend, BoundCodec, BoundWeave } from "./backend.ts";
+import type { VerifyLevel } from "./conversion.types.ts";
 import { jobShape, type JobShape } from "./job-shape.ts";
 import type { BandResult, BandTask, TensorJob, WorkerSetup } from "./tasks.types.ts";
 
@@ -33,9 +36,12 @@ interface BoundJob {
   readonly target: BoundCodec;
   readonly sourceWeave: BoundWeave | undefined;
   readonly targetWeave: BoundWeave | undefined;
+  readonly targetBook: Codebook | undefined;
+  /** Absent where no kernels are run. */
+  readonly kernels: KernelCheck | undefined;
 }
 
-function bindJob(backend: Backend, job: TensorJob, { band, codebook }: BandTask): BoundJob {
+function bindJob(backend: Backend, job: TensorJob, { band, codebook }: BandTask, verify: VerifyLevel): BoundJob {
   const shape = jobShape(job);
   const arena = planArena(shape, backend.base);
   const { source, target } = shape;
@@ -55,6 +61,8 @@ function bindJob(backend: Backend, job: TensorJob, { band, codebook }: BandTask)
     target: backend.bindCodec(target.format, targetBook, arena.targetTables),
     sourceWeave: weaveOf(source, arena.sourcePlan),
     targetWeave: weaveOf(target, arena.targetPlan),
+    targetBook,
+    kernels: verify === "kernels" && !shape.isCopy ? kernelCheckOf(target.weave, shape.rowLength) : undefined,
   };
 }
 
@@ -66,7 +74,7 @@ export function bandWorker(setup: WorkerSetup, backend: Backend, files: WorkerFi
   /** Neighbouring bands mostly belong to one slice: tables are prepared once. */
   const bind = (task: BandTask): BoundJob => {
     const key = `${task.job}/${task.band.slice}`;
-    if (bound?.key !== key) bound = { key, job: bindJob(backend, setup.jobs[task.job]!, task) };
+    if (bound?.key !== key) bound = { key, job: bindJob(backend, setup.jobs[task.job]!, task, setup.verify) };
     return bound.job;
   };
 
@@ -119,6 +127,19 @@ export function bandWorker(setup: WorkerSetup, backend: Backend, files: WorkerFi
     }
   };
 
+  /** Runs the kernels on the first `rows` rows of what `woven` holds. */
+  const checkProducts = (
+    { shape, arena, kernels, targetBook }: BoundJob,
+    rows: number,
+    products: Float64Array,
+  ): void => {
+    if (kernels === undefined || rows <= 0) return;
+    const weights = new Float32Array(backend.memory.buffer, arena.weights, rows * shape.rowLength);
+    const packed = bytes(arena.woven, rows * shape.target.rowBytes);
+    const { weave } = shape.target;
+    addProductErrors(kernels, { weave, bytes: packed, weights, rows, codebook: targetBook }, products);
+  };
+
   return (task) => {
     const start = performance.now();
     const job = bind(task);
@@ -126,6 +147,8 @@ export function bandWorker(setup: WorkerSetup, backend: Backend, files: WorkerFi
     xxh64Start(bytes(arena.sourceHash, XXH64_STATE_BYTES));
     xxh64Start(bytes(arena.hash, XXH64_STATE_BYTES));
     const sums = new Float64Array(backend.memory.buffer, arena.sums, ERROR_SUM_COUNT).fill(0);
+    const products = new Float64Array(2);
+    const sampleEnd = task.band.startRow + sampledRows(task.index, shape.rowLength);
     const isChecked = !shape.isCopy && setup.verify !== "off";
     for (let row = task.band.startRow; row < task.band.endRow; row += shape.chunkRows) {
       const rows = Math.min(shape.chunkRows, task.band.endRow - row);
@@ -133,6 +156,7 @@ export function bandWorker(setup: WorkerSetup, backend: Backend, files: WorkerFi
       produce(job, row, rows);
       backend.addToHash(arena.hash, arena.woven, length);
       if (isChecked) check(job, row, rows);
+      if (isChecked) checkProducts(job, Math.min(rows, sampleEnd - row), products);
       if (files.output !== undefined) {
         writeAll(files.output, bytes(arena.woven, length), job.job.outputOffset + row * shape.target.rowBytes);
       }
@@ -143,6 +167,7 @@ export function bandWorker(setup: WorkerSetup, backend: Backend, files: WorkerFi
       sourceHash: xxh64Finish(bytes(arena.sourceHash, XXH64_STATE_BYTES)),
       hash: xxh64Finish(bytes(arena.hash, XXH64_STATE_BYTES)),
       ...(isChecked ? { sums: Array.from(sums) } : {}),
+      ...(isChecked && job.kernels !== undefined ? { products: Array.from(products) } : {}),
       seconds: (performance.now() - start) / 1000,
     };
   };
