@@ -164,6 +164,7 @@ export function bandWorker(setup: WorkerSetup, backend: Backend, files: WorkerFi
     return {
       job: task.job,
       index: task.index,
+      rows: task.band.endRow - task.band.startRow,
       sourceHash: xxh64Finish(bytes(arena.sourceHash, XXH64_STATE_BYTES)),
       hash: xxh64Finish(bytes(arena.hash, XXH64_STATE_BYTES)),
       ...(isChecked ? { sums: Array.from(sums) } : {}),

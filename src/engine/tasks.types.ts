@@ -8,7 +8,7 @@
  * Weights never cross: workers open the files themselves. Everything sent is plain data (typed arrays on shared memory
  * where they are large), so that structured cloning costs microseconds.
  */
-import type { Codebook } from "../../codecs/codec.ts";
+import type { Codebook, Effort } from "../../codecs/codec.ts";
 import type { Model, Tensor } from "../read/model.ts";
 import type { Band } from "./bands.ts";
 import type { BackendName, VerifyLevel } from "./conversion.types.ts";
@@ -43,6 +43,7 @@ export interface WorkerSetup {
   readonly outputPath?: string;
   readonly jobs: readonly TensorJob[];
   readonly verify: VerifyLevel;
+  readonly effort: Effort;
 }
 
 /** One band of one tensor to convert or to compare. */
@@ -64,6 +65,7 @@ export type Task =
 export interface BandResult {
   readonly job: number;
   readonly index: number;
+  readonly rows: number;
   readonly sourceHash: bigint;
   readonly hash: bigint;
   /** `ERROR_SUM_COUNT` sums, see error-sums.ts. Absent for copies and without verification. */
