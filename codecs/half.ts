@@ -69,9 +69,12 @@ export function f32BitsOfE5m2Bits(byte: number): number {
   return f32BitsOfF16Bits(byte << 8);
 }
 
-/** A number, taken as f32, to the bits of the nearest f16; NaN, whose sign JavaScript does not define, to 0x7e00. */
+/**
+ * A number, taken as f32, to the bits of the nearest f16. NaN, whose sign JavaScript does not define, to 0xfe00: the one
+ * that x86-64 makes of an invalid operation, so that scales which overflowed are ggml's bytes too.
+ */
 export function f16Bits(value: number): number {
-  return value === value ? f16BitsOfF32Bits(f32Bits(value)) : 0x7e00;
+  return value === value ? f16BitsOfF32Bits(f32Bits(value)) : 0xfe00;
 }
 
 /** The value of f16 bits. */

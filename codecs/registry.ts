@@ -8,18 +8,28 @@ import { f32 } from "./f32.ts";
 import { f64 } from "./f64.ts";
 import { f8_e4m3, f8_e5m2 } from "./f8.ts";
 import { i16, i32, i64, i8 } from "./integers.ts";
+import { iq4_nl } from "./iq4_nl.ts";
+import { iq4_xs } from "./iq4_xs.ts";
+import { mxfp4 } from "./mxfp4.ts";
+import { nvfp4 } from "./nvfp4.ts";
+import { q1_0 } from "./q1_0.ts";
+import { q2_0 } from "./q2_0.ts";
 import { q2_cb, q2_cb_g64 } from "./q2_cb.ts";
-import { q3_cb, q3_cb2, q3_cb_g64 } from "./q3_cb.ts";
-import { q4_0 } from "./q4_0.ts";
-import { q4_cb, q4_cb_g64 } from "./q4_cb.ts";
-import { q5_cb, q5_cb_g64 } from "./q5_cb.ts";
 import { q2_K } from "./q2_K.ts";
+import { q3_cb, q3_cb2, q3_cb_g64 } from "./q3_cb.ts";
 import { q3_K } from "./q3_K.ts";
+import { q4_0 } from "./q4_0.ts";
+import { q4_1 } from "./q4_1.ts";
+import { q4_cb, q4_cb_g64 } from "./q4_cb.ts";
 import { q4_K } from "./q4_K.ts";
+import { q5_0 } from "./q5_0.ts";
+import { q5_1 } from "./q5_1.ts";
+import { q5_cb, q5_cb_g64 } from "./q5_cb.ts";
 import { q5_K } from "./q5_K.ts";
 import { q6_K } from "./q6_K.ts";
 import { q8_0 } from "./q8_0.ts";
 import { q8_K } from "./q8_K.ts";
+import { tq1_0, tq2_0 } from "./ternary.ts";
 
 // prettier-ignore
 const FORMATS: readonly (Codec | CodebookFormat)[] = [
@@ -27,7 +37,18 @@ const FORMATS: readonly (Codec | CodebookFormat)[] = [
   f16,
   bf16,
   q8_0,
+  q5_1,
+  q5_0,
+  q4_1,
   q4_0,
+  iq4_nl,
+  iq4_xs,
+  mxfp4,
+  nvfp4,
+  tq2_0,
+  tq1_0,
+  q2_0,
+  q1_0,
   q2_K,
   q3_K,
   q4_K,

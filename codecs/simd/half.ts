@@ -54,10 +54,9 @@ export function splatF16(at: usize): v128 {
   return f32OfF16Bits(i32x4.splat(<i32>load<u16>(at)));
 }
 
-/** f16 bits of the scales of four blocks; unlike a stored number, a NaN scale loses its sign. */
+/** f16 bits of the scales of four blocks; unlike a stored number, a NaN scale is always 0xfe00. */
 // @ts-ignore: decorator
 @inline
 export function f16BitsOfScales(x: v128): v128 {
-  const bits = f16BitsOfF32(x);
-  return v128.and(bits, v128.or(f32x4.eq(x, x), i32x4.splat(0x7fff)));
+  return v128.or(f16BitsOfF32(x), v128.and(f32x4.ne(x, x), i32x4.splat(0x8000)));
 }
