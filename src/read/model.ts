@@ -36,6 +36,8 @@ export interface Extent {
   readonly file: number;
   readonly byteOffset: number;
   readonly byteLength: number;
+  /** The bytes themselves, for the few that are in no file (rotary factors computed from a config). */
+  readonly bytes?: Uint8Array;
 }
 
 /** One tensor: what it is and where its bytes lie. */
@@ -67,6 +69,8 @@ export interface Model {
   readonly files: readonly { readonly path: string; readonly byteLength: number }[];
   readonly metadata: Metadata;
   readonly tensors: readonly Tensor[];
+  /** What people should know about the reading (no vocabulary found, ...), a sentence each. */
+  readonly notes?: readonly string[];
 }
 
 /** Weights in a tensor. */

@@ -92,7 +92,8 @@ function readStored({ files, fds, tensor }: Source, byteOffset: number, out: Uin
       const within = byteOffset + done - extentStart;
       const count = Math.min(out.length - done, extent.byteLength - within);
       const part = out.subarray(done, done + count);
-      readFully(fds[extent.file]!, files[extent.file]!.path, extent.byteOffset + within, part);
+      if (extent.bytes !== undefined) part.set(extent.bytes.subarray(within, within + count));
+      else readFully(fds[extent.file]!, files[extent.file]!.path, extent.byteOffset + within, part);
       done += count;
     }
     extentStart = extentEnd;
