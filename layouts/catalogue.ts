@@ -3,8 +3,8 @@
  * their codes in chunks of eight bytes. A line says which shapes a format has and in which order the woven block
  * stores the fields; adding a layout to a format is adding its shape to the line.
  *
- * Orders and shapes are those that ggml makes at load time (byte for byte: fixtures/golden/layouts). The codebook
- * formats, which are ours, follow one rule: scale fields gathered whole, codes dealt.
+ * Orders and shapes are those that ggml makes at load time (byte for byte: fixtures/golden/layouts); 8x4 of q4_0, q8_0
+ * and mxfp4 are ik_llama.cpp's R8 types (compat.ts). The codebook formats, which are ours, follow one rule: scale fields gathered whole, codes dealt.
  */
 import type { BlockFormat } from "../codecs/codec.ts";
 import type { BitOrderName } from "./layout.ts";
@@ -35,9 +35,11 @@ const SIGNED_NIBBLES = 0x88;
 
 export const CATALOGUE: readonly CatalogueLine[] = [
   { format: "q4_0", shapes: ["4x4", "4x8", "8x8", "16x1"], fields: [whole("d"), dealt("qs", SIGNED_NIBBLES)] },
-  { format: "q8_0", shapes: ["4x4", "4x8", "16x1"], fields: [whole("d"), dealt("qs")] },
+  // ik_llama.cpp's q4_0_r8 leaves the nibbles as they are.
+  { format: "q4_0", shapes: ["8x4"], fields: [whole("d"), dealt("qs")] },
+  { format: "q8_0", shapes: ["4x4", "4x8", "8x4", "16x1"], fields: [whole("d"), dealt("qs")] },
   { format: "iq4_nl", shapes: ["4x4", "8x8", "16x1"], fields: [whole("d"), dealt("qs")] },
-  { format: "mxfp4", shapes: ["4x4", "8x8"], fields: [whole("e"), dealt("qs")] },
+  { format: "mxfp4", shapes: ["4x4", "8x4", "8x8"], fields: [whole("e"), dealt("qs")] },
   {
     format: "q4_K",
     shapes: ["8x4", "8x8"],

@@ -147,7 +147,7 @@ test("sizes that do not fit are refused by name", () => {
   expect(() => pack(weave, new Uint8Array(72), new Uint8Array(72), 4, 17)).toThrow("rows of 17 bytes");
   expect(() => pack(weave, new Uint8Array(71), new Uint8Array(72), 4, 18)).toThrow("source of 71 bytes");
   expect(() => unpack(weave, new Uint8Array(72), new Uint8Array(71), 4, 18)).toThrow("destination of 71 bytes");
-  expect(findWeave(format, "8x4")).toBeUndefined();
+  expect(findWeave(format, "4x16")).toBeUndefined();
   expect(() => locate(weave, 18, 0, 32)).toThrow("column 32");
 });
 

@@ -11,6 +11,7 @@ import { whyKept } from "./eligibility.ts";
 import { modelFacts } from "./model-facts.ts";
 import type { PlanOptions, RuleHits } from "./plan.types.ts";
 import type { Recipe, Rule } from "./recipe.types.ts";
+import { resolveLayout } from "./resolve-target.ts";
 import { findScheme, findType } from "./schemes.ts";
 import { rowsFit, shapeFallback } from "./shape-fallback.ts";
 import { isRowLookup, roleOf } from "./tensor-role.ts";
@@ -82,7 +83,7 @@ function fitWish(tensor: Tensor, wish: Wish, keep: boolean): TypeChoice {
     reason = `${keep ? "kept" : "fallback"}: rows of ${rowLength} do not divide by ${findFormat(wanted)!.blockSize} (${wanted})`;
     isFallback = true;
   }
-  let layout = wish.layout;
+  let layout = resolveLayout(wish.layout, findFormat(codec), rowCount(tensor.shape) / sliceCount(tensor.shape));
   if (layout !== "rows") {
     const isMatrix = whyKept(tensor) === undefined && findFormat(codec)?.kind !== "float" && !isRowLookup(tensor.name);
     const problem = isMatrix ? layoutProblem(tensor, codec, layout) : undefined;

@@ -3,6 +3,7 @@ import { LAYOUT_NAMES } from "../../layouts/registry.ts";
 import { QuantizeError } from "../errors.ts";
 import { unknownName } from "../nearest-name.ts";
 import type { Rule } from "./recipe.types.ts";
+import { resolveTarget } from "./resolve-target.ts";
 import { findType } from "./schemes.ts";
 
 /** True for `auto:<cpu>`, which asks for the layout that suits a processor, type by type. */
@@ -10,8 +11,9 @@ export function isAutomaticLayout(layout: string): boolean {
   return layout.startsWith("auto:");
 }
 
-/** @throws QuantizeError `unknown-name` when the layout is neither a name nor `auto:<cpu>` */
+/** @throws QuantizeError `unknown-name` when the layout is neither a name nor `auto:` and a processor's name */
 export function checkLayout(layout: string, where: string): string {
+  if (isAutomaticLayout(layout)) resolveTarget(layout);
   if (!LAYOUT_NAMES.includes(layout) && !isAutomaticLayout(layout))
     throw unknownName(`layout of ${where}`, layout, LAYOUT_NAMES, "quantize layouts");
   return layout;

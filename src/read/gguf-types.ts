@@ -79,7 +79,7 @@ export const I8_TYPE = 24;
 
 /**
  * Every type a GGUF file may hold. 4, 5 and 36 to 38 have been withdrawn and hold nothing; 31 to 33 were withdrawn
- * from llama.cpp, but ik_llama.cpp reads and writes them.
+ * from llama.cpp, but ik_llama.cpp reads and writes them, and 202, 208 and 353 are its own (layouts/compat.ts).
  */
 export const STORED_TYPES: readonly StoredType[] = [
   stored(0, "f32", 1, 4),
@@ -120,6 +120,9 @@ export const STORED_TYPES: readonly StoredType[] = [
   stored(40, "nvfp4", 64, 36),
   stored(41, "q1_0", 128, 18),
   stored(42, "q2_0", 64, 18),
+  stored(202, "q4_0", 32, 18, "8x4"),
+  stored(208, "q8_0", 32, 34, "8x4"),
+  stored(353, "mxfp4", 32, 17, "8x4"),
 ];
 
 const byId = new Map(STORED_TYPES.map((type) => [type.id, type]));
