@@ -3,7 +3,8 @@
  * by a search over all tables. This is the definition; codebook.simd.ts is its twin and gives the same bytes.
  *
  * A group is divided by its largest weight m (mirrored, so that the largest is positive, where negative levels exist).
- *  1. For each trial scale, the sum of rows `errors[bin of weight j]` is the error of every table. Tables t, t+8,
+ *  1. For each trial scale, the sum of rows `errors[bin of weight j]` is the error of every table; divided by the
+ *     square of the scale, so that trials compare. Tables t, t+8,
  *     t+16, ... compete in lane t mod 8 over all trials; the best of the (up to) eight winners are refined.
  *  2. Refining: codes at the trial scale, the least-squares scale for them, the nearest level, codes at that level, and
  *     the error at that level. The least error wins, the earlier candidate on a tie.
@@ -101,7 +102,7 @@ export function groupSearch(image: Uint8Array): {
       }
     }
     for (let t = 0; t < stride; t++) {
-      const sum = Math.min(sums[t]!, FAR);
+      const sum = (Math.min(sums[t]!, FAR) * header[WORD.trialFactor + trial]! + 0x4000) >> 15;
       const lane = t & (LANES - 1);
       if (sum < winnerSum[lane]!) {
         winnerSum[lane] = sum;

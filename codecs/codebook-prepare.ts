@@ -53,6 +53,8 @@ export const WORD = {
   freeLevels: 19,
   /** f32 x trials: table units per largest weight. */
   trialScale: 24,
+  /** i32 x trials, Q15: makes errors at one trial scale comparable with those at others. */
+  trialFactor: 44,
 } as const;
 
 export const HEADER_BYTES = 256;
@@ -131,7 +133,10 @@ export function prepareCodebook(format: CodebookFormat, codebook: Codebook, effo
   header[WORD.stride] = stride;
   header[WORD.bins] = bins;
   floats[WORD.binsPerUnit] = bins / (2 * BIN_RANGE);
-  trials.forEach((factor, i) => (floats[WORD.trialScale + i] = REACH * factor));
+  trials.forEach((factor, i) => {
+    floats[WORD.trialScale + i] = REACH * factor;
+    header[WORD.trialFactor + i] = Math.min(32767, Math.round(32768 * (trials[0]! / factor) ** 2));
+  });
   const errors = new Int16Array(image.buffer, errorsAt, rows * stride).fill(FAR);
   if (format.dimension === 1) {
     const thresholds = new Int16Array(image.buffer, thresholdsAt, 256 * points);

@@ -23,6 +23,7 @@ const CODE_BITS: usize = 68;
 const BINS_PER_UNIT: usize = 72;
 const FREE_LEVELS: usize = 76;
 const TRIAL_SCALE: usize = 96;
+const TRIAL_FACTOR: usize = 176;
 
 // Scratch, in bytes from its start: room for 64 weights each.
 const X: usize = 0; // f32, the group over its largest weight
@@ -98,6 +99,7 @@ function sum_rows(image: usize, scratch: usize, trial: i32): void {
   let winners = v128.load(scratch, WINNERS);
   let table = i16x8.add(i16x8.splat(<i16>(trial << 8)), i16x8(0, 1, 2, 3, 4, 5, 6, 7));
   const eight = i16x8.splat(8);
+  const factor = i16x8.splat(<i16>load<i32>(image + TRIAL_FACTOR + (<usize>trial << 2)));
   let at: i32 = 0;
   for (; at + 64 <= stride; at += 64) {
     const base = errors + (<usize>at << 1);
@@ -113,20 +115,28 @@ function sum_rows(image: usize, scratch: usize, trial: i32): void {
       a6 = i16x8.add_sat_s(a6, v128.load(p, 96));
       a7 = i16x8.add_sat_s(a7, v128.load(p, 112));
     }
+    a0 = i16x8.q15mulr_sat_s(a0, factor);
     let less = i16x8.lt_s(a0, sums);
     winners = v128.bitselect(table, winners, less); sums = i16x8.min_s(sums, a0); table = i16x8.add(table, eight);
+    a1 = i16x8.q15mulr_sat_s(a1, factor);
     less = i16x8.lt_s(a1, sums);
     winners = v128.bitselect(table, winners, less); sums = i16x8.min_s(sums, a1); table = i16x8.add(table, eight);
+    a2 = i16x8.q15mulr_sat_s(a2, factor);
     less = i16x8.lt_s(a2, sums);
     winners = v128.bitselect(table, winners, less); sums = i16x8.min_s(sums, a2); table = i16x8.add(table, eight);
+    a3 = i16x8.q15mulr_sat_s(a3, factor);
     less = i16x8.lt_s(a3, sums);
     winners = v128.bitselect(table, winners, less); sums = i16x8.min_s(sums, a3); table = i16x8.add(table, eight);
+    a4 = i16x8.q15mulr_sat_s(a4, factor);
     less = i16x8.lt_s(a4, sums);
     winners = v128.bitselect(table, winners, less); sums = i16x8.min_s(sums, a4); table = i16x8.add(table, eight);
+    a5 = i16x8.q15mulr_sat_s(a5, factor);
     less = i16x8.lt_s(a5, sums);
     winners = v128.bitselect(table, winners, less); sums = i16x8.min_s(sums, a5); table = i16x8.add(table, eight);
+    a6 = i16x8.q15mulr_sat_s(a6, factor);
     less = i16x8.lt_s(a6, sums);
     winners = v128.bitselect(table, winners, less); sums = i16x8.min_s(sums, a6); table = i16x8.add(table, eight);
+    a7 = i16x8.q15mulr_sat_s(a7, factor);
     less = i16x8.lt_s(a7, sums);
     winners = v128.bitselect(table, winners, less); sums = i16x8.min_s(sums, a7); table = i16x8.add(table, eight);
   }
@@ -134,6 +144,7 @@ function sum_rows(image: usize, scratch: usize, trial: i32): void {
     const base = errors + (<usize>at << 1);
     let a = i16x8.splat(0);
     for (let row = scratch + ROWS; row < rowsEnd; row += 4) a = i16x8.add_sat_s(a, v128.load(base + <usize>load<u32>(row)));
+    a = i16x8.q15mulr_sat_s(a, factor);
     const less = i16x8.lt_s(a, sums);
     winners = v128.bitselect(table, winners, less); sums = i16x8.min_s(sums, a); table = i16x8.add(table, eight);
   }
@@ -150,6 +161,7 @@ function sum_weighted_rows(image: usize, scratch: usize, trial: i32): void {
   let winners = v128.load(scratch, WINNERS);
   let table = i16x8.add(i16x8.splat(<i16>(trial << 8)), i16x8(0, 1, 2, 3, 4, 5, 6, 7));
   const eight = i16x8.splat(8);
+  const factor = i16x8.splat(<i16>load<i32>(image + TRIAL_FACTOR + (<usize>trial << 2)));
   let at: i32 = 0;
   for (; at + 32 <= stride; at += 32) {
     const base = errors + (<usize>at << 1);
@@ -162,12 +174,16 @@ function sum_weighted_rows(image: usize, scratch: usize, trial: i32): void {
       a2 = i16x8.add_sat_s(a2, i16x8.q15mulr_sat_s(v128.load(p, 32), v));
       a3 = i16x8.add_sat_s(a3, i16x8.q15mulr_sat_s(v128.load(p, 48), v));
     }
+    a0 = i16x8.q15mulr_sat_s(a0, factor);
     let less = i16x8.lt_s(a0, sums);
     winners = v128.bitselect(table, winners, less); sums = i16x8.min_s(sums, a0); table = i16x8.add(table, eight);
+    a1 = i16x8.q15mulr_sat_s(a1, factor);
     less = i16x8.lt_s(a1, sums);
     winners = v128.bitselect(table, winners, less); sums = i16x8.min_s(sums, a1); table = i16x8.add(table, eight);
+    a2 = i16x8.q15mulr_sat_s(a2, factor);
     less = i16x8.lt_s(a2, sums);
     winners = v128.bitselect(table, winners, less); sums = i16x8.min_s(sums, a2); table = i16x8.add(table, eight);
+    a3 = i16x8.q15mulr_sat_s(a3, factor);
     less = i16x8.lt_s(a3, sums);
     winners = v128.bitselect(table, winners, less); sums = i16x8.min_s(sums, a3); table = i16x8.add(table, eight);
   }
@@ -178,6 +194,7 @@ function sum_weighted_rows(image: usize, scratch: usize, trial: i32): void {
       const p = base + <usize>load<u32>(scratch + (code << 2), ROWS);
       a = i16x8.add_sat_s(a, i16x8.q15mulr_sat_s(v128.load(p), v128.load16_splat(scratch + (code << 1), V15)));
     }
+    a = i16x8.q15mulr_sat_s(a, factor);
     const less = i16x8.lt_s(a, sums);
     winners = v128.bitselect(table, winners, less); sums = i16x8.min_s(sums, a); table = i16x8.add(table, eight);
   }

@@ -1,9 +1,13 @@
 /** The main job: open a float checkpoint, plan, convert, verify, report. */
 import type { ConversionOptions, ConversionReport } from "./engine/conversion.types.ts";
-import { QuantizeError } from "./errors.ts";
+import { announce } from "./engine/announce.ts";
+import { runConversion } from "./engine/run-conversion.ts";
+import { planConversion } from "./plan/plan-conversion.ts";
+import type { PlanOptions } from "./plan/plan.types.ts";
+import { openModel } from "./read/open-model.ts";
 
-/** What `quantize` needs to know: the options of the plan (scheme, layout, rules, ...) come beside these. */
-export interface QuantizeOptions extends ConversionOptions {
+/** What to convert and how: the options of the plan beside those of the run. */
+export interface QuantizeOptions extends ConversionOptions, PlanOptions {
   /** A .gguf (also split), a .safetensors, or a Hugging Face folder. */
   readonly input: string;
   /** Path of the GGUF to write. */
@@ -13,8 +17,13 @@ export interface QuantizeOptions extends ConversionOptions {
 /**
  * Converts a checkpoint into a smaller one and proves what it wrote.
  * @returns what became of each tensor; the output file is complete and synced by then
- * @throws QuantizeError of code `budget` when a quality bound was missed, and any other code as `errors.ts` says
+ * @throws QuantizeError of code `budget` when a quality bound was missed (its cause is the report), and any other code
+ * as `errors.ts` says
  */
 export async function quantize(options: QuantizeOptions): Promise<ConversionReport> {
-  throw new QuantizeError("unsupported", `conversion of ${options.input} is not wired up yet`);
+  announce(options, "open");
+  const model = await openModel(options.input);
+  announce(options, "plan");
+  const plan = planConversion(model, options);
+  return runConversion(plan, options.output, options);
 }

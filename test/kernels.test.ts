@@ -1,12 +1,13 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
-import { rowBytes, type Codebook, type CodebookFormat } from "#dist/codecs/codec.js";
+import { rowBytes } from "#dist/codecs/codec.js";
 import { allFormats, findFormat, isCodebookFormat, resolveCodec } from "#dist/codecs/registry.js";
 import { weavesOf } from "#dist/layouts/registry.js";
 import { pack } from "#dist/layouts/weave.js";
 import { gemm, gemv } from "#dist/src/kernels/gemm.js";
 import { interleaveActivations, quantizeActivations, readActivations } from "#dist/src/kernels/quantize-activations.js";
 import { findView } from "#dist/src/kernels/views.js";
+import { noise, someCodebook } from "./kernel-inputs.ts";
 
 const GOLDEN = new URL("../fixtures/golden/", import.meta.url);
 const ROWS = 16;
@@ -15,22 +16,6 @@ const COLUMNS = 512;
 const golden = (path: string): Uint8Array => new Uint8Array(readFileSync(new URL(path, GOLDEN)));
 const floats = (path: string): Float32Array => new Float32Array(golden(path).buffer);
 const activations = floats("activations.f32");
-
-/** Deterministic numbers, uniform in -1..1. */
-function noise(count: number, seed: number): Float32Array {
-  let state = seed >>> 0;
-  return Float32Array.from({ length: count }, () => {
-    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
-    return state / 2 ** 31 - 1;
-  });
-}
-
-function someCodebook(format: CodebookFormat): Codebook {
-  return {
-    tables: Int8Array.from(noise(format.tableLength * 200, 5), (x) => x * 127),
-    levels: noise(200, 6).map((x) => x / 100),
-  };
-}
 
 /** The largest difference to the reference in units of its root mean square. */
 function distance(y: ArrayLike<number>, reference: Float64Array): number {

@@ -1,5 +1,7 @@
-/** Small models for tests: what a file would say of itself, from a few numbers. */
-import type { Metadata, Model, Tensor } from "#dist/src/read/model.js";
+/** Small models for tests: what a file says of itself from a few numbers, and seeded weights. */
+import { writeFileSync } from "node:fs";
+import { resolveCodec } from "#dist/codecs/registry.js";
+import type { Metadata, MetadataScalar, MetadataType, MetadataValue, Model, Tensor } from "#dist/src/read/model.js";
 
 export interface ModelShape {
   readonly name: string;
@@ -9,25 +11,29 @@ export interface ModelShape {
   readonly feedForward: number;
   readonly heads: number;
   readonly valueHeads: number;
+  /** At least 259: three special tokens and one for each byte. */
   readonly vocabulary?: number;
-  /** Stacked experts, and how many of them a token uses. */
+  /** Stacked experts; a token uses two of them. */
   readonly experts?: number;
   /** No `output.weight`. */
   readonly isTied?: boolean;
   /** Queries, keys and values in one tensor, as in falcon and phi. */
   readonly isFused?: boolean;
+  /** Only these layers have tensors: enough for a quantizer, and small with many layers. */
+  readonly presentLayers?: readonly number[];
   /** Type of the matrices; vectors are f32. */
-  readonly codec?: "f32" | "f16";
+  readonly codec?: "f32" | "f16" | "bf16";
 }
 
-const BYTES = { f32: 4, f16: 2 } as const;
+const BYTES = { f32: 4, f16: 2, bf16: 2 } as const;
+const DEFAULT_VOCABULARY = 288;
 
 /** Names and shapes of all tensors, in the order in which converters write them. */
 export function tensorShapes(shape: ModelShape): [name: string, shape: number[]][] {
-  const { width, feedForward, heads, valueHeads, experts = 0, vocabulary = 288 } = shape;
+  const { width, feedForward, heads, valueHeads, experts = 0, vocabulary = DEFAULT_VOCABULARY } = shape;
   const valueWidth = (width / heads) * valueHeads;
   const list: [string, number[]][] = [["token_embd.weight", [width, vocabulary]]];
-  for (let i = 0; i < shape.layers; i++) {
+  for (const i of shape.presentLayers ?? Array.from({ length: shape.layers }, (_, index) => index)) {
     const layer = (name: string, ...dims: number[]) => list.push([`blk.${i}.${name}.weight`, dims]);
     layer("attn_norm", width);
     if (shape.isFused) layer("attn_qkv", width, width + 2 * valueWidth);
@@ -54,14 +60,33 @@ export function tensorShapes(shape: ModelShape): [name: string, shape: number[]]
   return list;
 }
 
-/** The metadata that llama.cpp needs to load or quantize such a model, without a vocabulary. */
+/** A vocabulary of SentencePiece's kind: three special tokens, all bytes, then invented words. */
+function vocabularyMetadata(count: number): [string, MetadataValue][] {
+  const bytes = Array.from({ length: 256 }, (_, i) => `<0x${i.toString(16).toUpperCase().padStart(2, "0")}>`);
+  const special = ["<unk>", "<s>", "</s>"];
+  const words = Array.from({ length: count - 259 }, (_, i) => `\u2581w${i}`);
+  const types = [2, 3, 3, ...bytes.map(() => 6), ...words.map(() => 1)];
+  const scores = types.map((_, i) => (i < 259 ? 0 : -i));
+  return [
+    ["tokenizer.ggml.model", { type: "string", value: "llama" }],
+    ["tokenizer.ggml.tokens", { type: "array", elementType: "string", values: [...special, ...bytes, ...words] }],
+    ["tokenizer.ggml.scores", { type: "array", elementType: "float32", values: scores }],
+    ["tokenizer.ggml.token_type", { type: "array", elementType: "int32", values: types }],
+    ["tokenizer.ggml.bos_token_id", { type: "uint32", value: 1 }],
+    ["tokenizer.ggml.eos_token_id", { type: "uint32", value: 2 }],
+    ["tokenizer.ggml.unknown_token_id", { type: "uint32", value: 0 }],
+  ];
+}
+
+/** The metadata that llama.cpp needs to load such a model. */
 export function modelMetadata(shape: ModelShape): Metadata {
   const architecture = shape.architecture ?? "llama";
+  const vocabulary = shape.vocabulary ?? DEFAULT_VOCABULARY;
   const metadata: Metadata = new Map();
   const u32 = (key: string, value: number) => metadata.set(`${architecture}.${key}`, { type: "uint32", value });
   metadata.set("general.architecture", { type: "string", value: architecture });
   metadata.set("general.name", { type: "string", value: shape.name });
-  metadata.set("general.file_type", { type: "uint32", value: shape.codec === "f32" ? 0 : 1 });
+  metadata.set("general.file_type", { type: "uint32", value: { f32: 0, f16: 1, bf16: 32 }[shape.codec ?? "f16"] });
   u32("context_length", 256);
   u32("embedding_length", shape.width);
   u32("block_count", shape.layers);
@@ -69,13 +94,14 @@ export function modelMetadata(shape: ModelShape): Metadata {
   u32("attention.head_count", shape.heads);
   u32("attention.head_count_kv", shape.valueHeads);
   u32("rope.dimension_count", shape.width / shape.heads);
-  u32("vocab_size", shape.vocabulary ?? 288);
+  u32("vocab_size", vocabulary);
   for (const key of ["layer_norm_rms_epsilon", "layer_norm_epsilon"])
     metadata.set(`${architecture}.attention.${key}`, { type: "float32", value: Math.fround(1e-5) });
   if (shape.experts !== undefined) {
     u32("expert_count", shape.experts);
     u32("expert_used_count", 2);
   }
+  for (const [key, value] of vocabularyMetadata(vocabulary)) metadata.set(key, value);
   return metadata;
 }
 
@@ -91,4 +117,127 @@ export function describeModel(shape: ModelShape): Model {
   });
   const path = `${shape.name}.gguf`;
   return { path, format: "gguf", files: [{ path, byteLength: byteOffset }], metadata: modelMetadata(shape), tensors };
+}
+
+/** Random numbers in [0, 1), the same for the same seed (mulberry32). */
+export function randomNumbers(seed: number): () => number {
+  let state = seed >>> 0;
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let t = Math.imul(state ^ (state >>> 15), state | 1);
+    t = (t + Math.imul(t ^ (t >>> 7), t | 61)) ^ t;
+    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
+  };
+}
+
+/** Weights of a trained tensor's kind: bell-shaped around zero, an outlier here and there. */
+export function randomWeights(count: number, seed: number, scale: number): Float32Array {
+  const random = randomNumbers(seed);
+  return Float32Array.from({ length: count }, () => {
+    const bell = random() + random() + random() + random() - 2;
+    return bell * scale * (random() < 0.002 ? 8 : 1.7);
+  });
+}
+
+const TYPE_NUMBERS: Record<MetadataType, number> = {
+  ...{ uint8: 0, int8: 1, uint16: 2, int16: 3, uint32: 4, int32: 5, float32: 6, bool: 7, string: 8 },
+  ...{ uint64: 10, int64: 11, float64: 12 },
+};
+const GGML_TYPES = { f32: 0, f16: 1, bf16: 30 } as const;
+
+/** A growing byte buffer with the few writes that GGUF needs. */
+class Bytes {
+  readonly parts: Buffer[] = [];
+  length = 0;
+  push(bytes: Buffer): void {
+    this.parts.push(bytes);
+    this.length += bytes.length;
+  }
+  u32(value: number): void {
+    const bytes = Buffer.alloc(4);
+    bytes.writeUInt32LE(value >>> 0);
+    this.push(bytes);
+  }
+  u64(value: number): void {
+    const bytes = Buffer.alloc(8);
+    bytes.writeBigUInt64LE(BigInt(value));
+    this.push(bytes);
+  }
+  string(text: string): void {
+    const bytes = Buffer.from(text);
+    this.u64(bytes.length);
+    this.push(bytes);
+  }
+  scalar(type: MetadataType, value: MetadataScalar): void {
+    const bytes = Buffer.alloc(8);
+    if (type === "string") return this.string(String(value));
+    if (type === "float32") this.push(bytes.subarray(0, bytes.writeFloatLE(Number(value))));
+    else if (type === "uint32" || type === "int32") this.u32(Number(value));
+    else if (type === "uint16") this.push(bytes.subarray(0, bytes.writeUInt16LE(Number(value))));
+    else if (type === "uint64" || type === "int64") this.u64(Number(value));
+    else if (type === "bool") this.push(Buffer.from([value ? 1 : 0]));
+    else throw new Error(`no test needs ${type}`);
+  }
+  pad(alignment: number): void {
+    this.push(Buffer.alloc((alignment - (this.length % alignment)) % alignment));
+  }
+}
+
+/** One tensor of a GGUF file to write. */
+export interface GgufTensor {
+  readonly name: string;
+  readonly shape: readonly number[];
+  readonly type: number;
+  readonly bytes: Uint8Array;
+}
+
+/** Writes a GGUF file of version 3. */
+export function writeGguf(path: string, metadata: Metadata, tensors: readonly GgufTensor[], alignment = 32): void {
+  const file = new Bytes();
+  file.push(Buffer.from("GGUF"));
+  file.u32(3);
+  file.u64(tensors.length);
+  file.u64(metadata.size);
+  for (const [key, entry] of metadata) {
+    file.string(key);
+    if (entry.type !== "array") {
+      file.u32(TYPE_NUMBERS[entry.type]);
+      file.scalar(entry.type, entry.value);
+      continue;
+    }
+    file.u32(9);
+    file.u32(TYPE_NUMBERS[entry.elementType]);
+    file.u64(entry.values.length);
+    for (const value of Array.from(entry.values)) file.scalar(entry.elementType, value);
+  }
+  let offset = 0;
+  for (const tensor of tensors) {
+    file.string(tensor.name);
+    file.u32(tensor.shape.length);
+    for (const n of tensor.shape) file.u64(n);
+    file.u32(tensor.type);
+    file.u64(offset);
+    offset += Math.ceil(tensor.bytes.length / alignment) * alignment;
+  }
+  file.pad(alignment);
+  for (const tensor of tensors) {
+    file.push(Buffer.from(tensor.bytes.buffer, tensor.bytes.byteOffset, tensor.bytes.length));
+    file.pad(alignment);
+  }
+  writeFileSync(path, Buffer.concat(file.parts));
+}
+
+/** Writes a model of that shape with weights from the seed. */
+export function writeModel(path: string, shape: ModelShape, seed = 1): void {
+  const tensors = tensorShapes(shape).map(([name, dims], index): GgufTensor => {
+    const codec = dims.length === 1 ? "f32" : (shape.codec ?? "f16");
+    const count = dims.reduce((product, n) => product * n, 1);
+    const weights = name.includes("norm")
+      ? new Float32Array(count).fill(1)
+      : randomWeights(count, seed * 1000 + index, 0.5 / Math.sqrt(dims[0]!));
+    const bytes = new Uint8Array(count * BYTES[codec]);
+    resolveCodec(codec).encode!(weights, bytes, { rowLength: dims[0]! });
+    return { name, shape: dims, type: GGML_TYPES[codec], bytes };
+  });
+  writeGguf(path, modelMetadata(shape), tensors);
 }

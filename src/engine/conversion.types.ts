@@ -3,6 +3,8 @@
  * prints it, `--json` writes it, tests compare it.
  */
 
+import type { Effort } from "../../codecs/codec.ts";
+
 /** Which implementation of the hot loops runs; both give the same bytes and the same numbers. */
 export type BackendName = "wasm" | "scalar";
 
@@ -35,6 +37,8 @@ export interface QualityBudget {
 export interface ConversionOptions extends RunOptions, QualityBudget {
   /** Default `kernels`. */
   readonly verify?: VerifyLevel;
+  /** How hard codebooks are searched, default `normal`; more effort costs time, not bytes. */
+  readonly effort?: Effort;
   /** Replace an existing output. Default false. */
   readonly force?: boolean;
   /** Further facts for the manifest (recipe, command), kept as they are. */

@@ -4,14 +4,16 @@
  * Alternating minimisation, grown by splitting: one table, fitted to all groups; then the tables with the largest
  * error are split in two, along the direction in which their groups' own optima differ most, until there are enough;
  * after every split a few rounds of (a) the encoder's own search for table, scale and codes of each group and
- * (b) least-squares entries for them, rounded to int8. Then the levels, from the scales of the last assignment.
- * Everything is in f64 and in the order of the sample: same sample, same codebook.
+ * (b) better entries for them, rounded to int8 before the next search. Rounds with few tables look at few groups.
+ * Then the levels, from the scales of the last assignment.
+ *
+ * Everything but the search is in f64 and in a fixed order: same sample, same codebook.
  */
 import type { Codebook, CodebookFormat, Effort } from "../../codecs/codec.ts";
-import { groupSearch } from "../../codecs/codebook-encode.ts";
 import { prepareCodebook, REACH } from "../../codecs/codebook-prepare.ts";
+import { assignGroups, type MakeAssignGroups } from "./assign-groups.ts";
 import { fitLevels } from "./fit-levels.ts";
-import { TableStatistics } from "./table-statistics.ts";
+import { improveTables, roundTables, splitTables, type RoundStatistics } from "./table-statistics.ts";
 
 export interface FitOptions {
   /** Tables wanted, 1 to 256; fewer come back when the sample has too few groups to tell them apart. */
@@ -19,63 +21,129 @@ export interface FitOptions {
   readonly effort: Effort;
   /** Importance of each weight of the sample, same length, finite and not negative. */
   readonly importance?: Float32Array;
+  /** The assignment step; plain TypeScript when absent. Both kinds give the same codebook. */
+  readonly assign?: MakeAssignGroups;
 }
 
 /** Groups a table should have at least. */
 const GROUPS_PER_TABLE = 2;
-/** Rounds after a split, and rounds with all tables. */
-const ROUNDS: Record<Effort, { readonly split: number; readonly last: number }> = {
-  fast: { split: 1, last: 3 },
-  normal: { split: 2, last: 4 },
-  best: { split: 3, last: 10 },
+/** Rounds after a split, rounds with all tables, and groups per table that they look at. */
+const ROUNDS: Record<Effort, { readonly split: number; readonly last: number; readonly groups: number }> = {
+  fast: { split: 1, last: 3, groups: 32 },
+  normal: { split: 2, last: 5, groups: 64 },
+  best: { split: 3, last: 12, groups: 256 },
 };
+
+const NO_LEVELS = new Float32Array(0);
 
 /**
  * @param sample whole groups, one after the other; finite
  * @throws RangeError when the sample or its importance has the wrong length, or the table count is out of range
  */
 export function fitCodebook(format: CodebookFormat, sample: Float32Array, options: FitOptions): Codebook {
-  const { tables: wanted, effort, importance } = options;
+  const { tables: wanted, effort } = options;
+  checkOptions(format, sample, options);
   const groups = sample.length / format.blockSize;
-  if (!Number.isInteger(groups)) throw new RangeError(`${format.name}: ${sample.length} weights are not whole groups`);
+  const count = Math.max(1, Math.min(wanted, Math.floor(groups / GROUPS_PER_TABLE)));
+  const [spreadSample, spreadImportance] = spreadGroups(format, sample, options.importance);
+  const assign = (options.assign ?? assignGroups)(format, spreadSample, spreadImportance);
+  const { split, last, groups: groupsPerTable } = ROUNDS[effort];
+
+  let entries = startTable(format);
+  for (;;) {
+    const present = entries.length / format.tableLength;
+    const isLast = present === count;
+    const used = isLast ? groups : Math.min(groups, Math.max(1024, present * groupsPerTable));
+    let round: RoundStatistics;
+    let tables: Int8Array;
+    for (let i = 0; ; i++) {
+      tables = roundTables(format, entries);
+      const choices = assign(prepareCodebook(format, { tables, levels: NO_LEVELS }, "fast"), used);
+      round = improveTables(format, spreadSample, spreadImportance, used, choices, tables, entries);
+      entries = round.entries;
+      if (i + 1 < (isLast ? last : split)) continue;
+      if (!isLast) {
+        entries = splitTables(format, spreadSample, used, choices, tables, round, Math.min(count, present * 2));
+      }
+      break;
+    }
+    if (isLast) break;
+  }
+  const tables = roundTables(format, entries);
+  const choices = assign(prepareCodebook(format, { tables, levels: NO_LEVELS }, effort), groups);
+  const energies = entryEnergies(format, tables, choices, groups, spreadImportance);
+  return { tables, levels: fitLevels(Float64Array.from(choices.scales), energies, 256) };
+}
+
+function checkOptions(format: CodebookFormat, sample: Float32Array, { tables, importance }: FitOptions): void {
+  if (sample.length % format.blockSize !== 0) {
+    throw new RangeError(`${format.name}: ${sample.length} weights are not whole groups of ${format.blockSize}`);
+  }
   if (importance !== undefined && importance.length !== sample.length) {
     throw new RangeError(`${format.name}: ${sample.length} importance values expected, found ${importance.length}`);
   }
-  if (!Number.isInteger(wanted) || wanted < 1 || wanted > 256) {
-    throw new RangeError(`${format.name}: 1 to 256 tables expected, found ${wanted}`);
+  if (!Number.isInteger(tables) || tables < 1 || tables > 256) {
+    throw new RangeError(`${format.name}: 1 to 256 tables expected, found ${tables}`);
   }
-  const count = Math.max(1, Math.min(wanted, Math.floor(groups / GROUPS_PER_TABLE)));
-  let tables = startTable(format);
-  const statistics = new TableStatistics(format, sample, importance);
-  const tableCount = (): number => tables.length / format.tableLength;
-  for (;;) {
-    const isLast = tableCount() === count;
-    const rounds = isLast ? ROUNDS[effort].last : ROUNDS[effort].split;
-    for (let round = 0; round < rounds; round++) {
-      statistics.gather(groupSearch(prepareCodebook(format, { tables, levels: NO_LEVELS }, "fast")), tables);
-      tables = statistics.update(tables);
-    }
-    if (isLast) break;
-    tables = statistics.split(tables, Math.min(count, tableCount() * 2));
-  }
-  statistics.gather(groupSearch(prepareCodebook(format, { tables, levels: NO_LEVELS }, effort)), tables);
-  return { tables, levels: fitLevels(statistics.scales, statistics.energies, 256) };
 }
 
-const NO_LEVELS = new Float32Array(0);
+/** The groups in an order whose every beginning is spread evenly over the sample: steps of the golden ratio. */
+function spreadGroups(
+  { blockSize }: CodebookFormat,
+  sample: Float32Array,
+  importance: Float32Array | undefined,
+): [Float32Array, Float32Array | undefined] {
+  const groups = sample.length / blockSize;
+  let step = Math.max(1, Math.round(groups * 0.6180339887498949));
+  while (greatestCommonDivisor(step, groups) !== 1) step++;
+  const reorder = (values: Float32Array): Float32Array => {
+    const out = new Float32Array(values.length);
+    for (let g = 0, from = 0; g < groups; g++, from = (from + step) % groups) {
+      out.set(values.subarray(from * blockSize, (from + 1) * blockSize), g * blockSize);
+    }
+    return out;
+  };
+  return [reorder(sample), importance === undefined ? undefined : reorder(importance)];
+}
+
+function greatestCommonDivisor(a: number, b: number): number {
+  return b === 0 ? a : greatestCommonDivisor(b, a % b);
+}
 
 /** Evenly spaced entries; for pairs, points of a sunflower (evenly spread over the disc). */
-function startTable(format: CodebookFormat): Int8Array {
+function startTable(format: CodebookFormat): Float64Array {
   const points = 1 << format.codeBits;
   if (format.dimension === 1) {
-    return Int8Array.from({ length: points }, (_, q) => Math.round(REACH * ((2 * q) / (points - 1) - 1)));
+    return Float64Array.from({ length: points }, (_, q) => REACH * ((2 * q) / (points - 1) - 1));
   }
-  const table = new Int8Array(2 * points);
+  const table = new Float64Array(2 * points);
   for (let q = 0; q < points; q++) {
     const radius = REACH * Math.sqrt((q + 0.5) / points);
     const angle = q * 2.399963229728653;
-    table[q] = Math.round(radius * Math.cos(angle));
-    table[points + q] = Math.round(radius * Math.sin(angle));
+    table[q] = radius * Math.cos(angle);
+    table[points + q] = radius * Math.sin(angle);
   }
   return table;
+}
+
+/** What a unit of squared scale error costs each group: the (weighted) energy of its entries. */
+function entryEnergies(
+  format: CodebookFormat,
+  tables: Int8Array,
+  choices: { readonly tables: Uint8Array; readonly codes: Uint8Array },
+  groups: number,
+  importance: Float32Array | undefined,
+): Float64Array {
+  const { blockSize, dimension, tableLength } = format;
+  const points = 1 << format.codeBits;
+  return Float64Array.from({ length: groups }, (_, g) => {
+    let energy = 0;
+    for (let at = g * blockSize; at < (g + 1) * blockSize; at++) {
+      const code = choices.codes[dimension === 1 ? at : at >> 1]!;
+      const index = dimension === 1 ? code : (at & 1) * points + code;
+      const entry = tables[choices.tables[g]! * tableLength + index]!;
+      energy += (importance === undefined ? 1 : importance[at]!) * entry * entry;
+    }
+    return energy;
+  });
 }

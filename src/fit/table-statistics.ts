@@ -1,176 +1,182 @@
 /**
- * What a round of fitting learns from the groups: the least-squares entries of each table for the codes and scales its
- * groups chose, their error, and the direction in which the groups of one table disagree.
+ * What a round of fitting learns from the choices of the groups: better entries for each table, each table's error, and
+ * the direction in which the groups of one table disagree.
  */
 import type { CodebookFormat } from "../../codecs/codec.ts";
-import type { groupSearch } from "../../codecs/codebook-encode.ts";
 import { REACH } from "../../codecs/codebook-prepare.ts";
+import type { GroupChoices } from "./assign-groups.ts";
+import { improveEntries } from "./improve-entries.ts";
 
-type GroupSearch = ReturnType<typeof groupSearch>;
-
+/** Bins of a table's histogram, over entries -144 to 144. */
+export const HISTOGRAM_BINS = 576;
+const BINS_PER_UNIT = 2;
 /** Rounds of power iteration for the direction of a split. */
 const POWER_ROUNDS = 6;
 
-export class TableStatistics {
-  /** Per group of the sample, from the last `gather`. */
-  readonly scales: Float64Array;
-  readonly energies: Float64Array;
-  private readonly groupTable: Uint8Array;
-  private readonly groupCodes: Uint8Array;
-  private readonly largest: Float64Array;
-  private readonly groups: number;
-  private readonly format: CodebookFormat;
-  private readonly sample: Float32Array;
-  private readonly importance: Float32Array | undefined;
-  private readonly errors = new Float64Array(256);
-
-  constructor(format: CodebookFormat, sample: Float32Array, importance?: Float32Array) {
-    this.format = format;
-    this.sample = sample;
-    this.importance = importance;
-    this.groups = sample.length / format.blockSize;
-    this.scales = new Float64Array(this.groups);
-    this.energies = new Float64Array(this.groups);
-    this.largest = new Float64Array(this.groups);
-    this.groupTable = new Uint8Array(this.groups);
-    this.groupCodes = new Uint8Array(sample.length / format.dimension);
-    for (let g = 0; g < this.groups; g++) {
-      for (let j = g * format.blockSize; j < (g + 1) * format.blockSize; j++) {
-        this.largest[g] = Math.max(this.largest[g]!, Math.abs(sample[j]!));
-      }
-    }
-  }
-
-  /** Lets every group choose its table, scale and codes. */
-  gather({ search, result }: GroupSearch, tables: Int8Array): void {
-    const { blockSize, dimension } = this.format;
-    this.errors.fill(0);
-    for (let g = 0; g < this.groups; g++) {
-      const at = g * blockSize;
-      search(this.sample, at, this.importance, at);
-      this.scales[g] = result.scale;
-      this.groupTable[g] = result.table;
-      this.groupCodes.set(result.codes, at / dimension);
-      let energy = 0;
-      let error = 0;
-      for (let j = 0; j < blockSize; j++) {
-        const entry = tables[this.entryIndex(result.table, result.codes[Math.floor(j / dimension)]!, j)]!;
-        const v = this.importance === undefined ? 1 : this.importance[at + j]!;
-        energy += v * entry * entry;
-        error += v * (this.sample[at + j]! - result.scale * entry) ** 2;
-      }
-      this.energies[g] = energy;
-      this.errors[result.table]! += error;
-    }
-  }
-
-  private entryIndex(table: number, code: number, j: number): number {
-    const points = 1 << this.format.codeBits;
-    return this.format.dimension === 1 ? table * points + code : (table * 2 + (j & 1)) * points + code;
-  }
-
-  /** Least-squares entries for the gathered choices; entries that nobody chose stay. */
-  update(tables: Int8Array): Int8Array {
-    const { blockSize, dimension, tableLength } = this.format;
-    const above = new Float64Array(tables.length);
-    const below = new Float64Array(tables.length);
-    const reach = new Float64Array(tables.length / tableLength);
-    const weight = new Float64Array(tables.length / tableLength);
-    for (let g = 0; g < this.groups; g++) {
-      const scale = this.scales[g]!;
-      if (scale === 0) continue;
-      const table = this.groupTable[g]!;
-      const magnitude = this.largest[g]!;
-      reach[table]! += Math.abs(scale) * magnitude * this.energies[g]!;
-      weight[table]! += magnitude * magnitude * this.energies[g]!;
-      for (let j = 0; j < blockSize; j++) {
-        const at = g * blockSize + j;
-        const v = this.importance === undefined ? 1 : this.importance[at]!;
-        const index = this.entryIndex(table, this.groupCodes[Math.floor(at / dimension)]!, j);
-        above[index]! += v * scale * this.sample[at]!;
-        below[index]! += v * scale * scale;
-      }
-    }
-    const next = new Int8Array(tables.length);
-    for (let table = 0; table < reach.length; table++) {
-      // Keeps the scale of a table's groups at (largest weight) / REACH on average, where the search looks for it.
-      const gauge = weight[table]! > 0 ? (reach[table]! / weight[table]!) * REACH : 1;
-      for (let i = table * tableLength; i < (table + 1) * tableLength; i++) {
-        const entry = below[i]! > 0 ? (above[i]! / below[i]!) * gauge : tables[i]!;
-        next[i] = Math.max(-127, Math.min(127, Math.round(entry)));
-      }
-      if (dimension === 1) next.subarray(table * tableLength, (table + 1) * tableLength).sort();
-    }
-    return next;
-  }
-
-  /** Splits the tables of largest error, each in two, until there are `count`. Tables without groups are replaced. */
-  split(tables: Int8Array, count: number): Int8Array {
-    const { tableLength } = this.format;
-    const present = tables.length / tableLength;
-    const byError = Array.from({ length: present }, (_, t) => t).sort(
-      (a, b) => this.errors[b]! - this.errors[a]! || a - b,
-    );
-    const next = new Int8Array(count * tableLength);
-    next.set(tables);
-    for (let i = 0; i < count - present; i++) {
-      const table = byError[i]!;
-      const shift = this.spreadOf(table, tables);
-      for (let q = 0; q < tableLength; q++) {
-        const entry = tables[table * tableLength + q]!;
-        next[table * tableLength + q] = limit(entry + shift[q]!);
-        next[(present + i) * tableLength + q] = limit(entry - shift[q]!);
-      }
-      if (this.format.dimension === 1) {
-        next.subarray(table * tableLength, (table + 1) * tableLength).sort();
-        next.subarray((present + i) * tableLength, (present + i + 1) * tableLength).sort();
-      }
-    }
-    return next;
-  }
-
-  /** The principal direction of the groups' wishes (entry by entry residuals), as long as their spread along it. */
-  private spreadOf(table: number, tables: Int8Array): Float64Array {
-    const { blockSize, dimension, tableLength } = this.format;
-    const covariance = new Float64Array(tableLength * tableLength);
-    const wish = new Float64Array(tableLength);
-    let members = 0;
-    for (let g = 0; g < this.groups; g++) {
-      const scale = this.scales[g]!;
-      if (this.groupTable[g] !== table || scale === 0) continue;
-      members++;
-      wish.fill(0);
-      for (let j = 0; j < blockSize; j++) {
-        const at = g * blockSize + j;
-        const index = this.entryIndex(0, this.groupCodes[Math.floor(at / dimension)]!, j);
-        wish[index]! += this.sample[at]! / scale - tables[table * tableLength + index]!;
-      }
-      for (let a = 0; a < tableLength; a++) {
-        if (wish[a] === 0) continue;
-        for (let b = 0; b < tableLength; b++) covariance[a * tableLength + b]! += wish[a]! * wish[b]!;
-      }
-    }
-    let direction = new Float64Array(tableLength).map((_, q) => 1 + (q % 3));
-    for (let round = 0; round < POWER_ROUNDS; round++) {
-      const image = new Float64Array(tableLength);
-      for (let a = 0; a < tableLength; a++) {
-        for (let b = 0; b < tableLength; b++) image[a]! += covariance[a * tableLength + b]! * direction[b]!;
-      }
-      const norm = Math.sqrt(image.reduce((sum, value) => sum + value * value, 0));
-      if (!(norm > 0)) return new Float64Array(tableLength).fill(1);
-      direction = image.map((value) => value / norm);
-      if (round === POWER_ROUNDS - 1) {
-        const spread = Math.sqrt(norm / Math.max(1, members)) * SPLIT_SHARE;
-        return direction.map((value) => value * spread);
-      }
-    }
-    return direction;
-  }
+/** Tables in f64 while they are fitted; what the search sees is rounded to int8. */
+export interface RoundStatistics {
+  /** Improved entries, table after table, not rounded. */
+  readonly entries: Float64Array;
+  /** Squared error per table, with the entries the groups chose from. */
+  readonly errors: Float64Array;
 }
 
-/** Wishes are sums over the weights of an entry: a table moves by part of their spread. */
+/** Gathers the choices of the first `count` groups and improves the tables. */
+export function improveTables(
+  format: CodebookFormat,
+  sample: Float32Array,
+  importance: Float32Array | undefined,
+  count: number,
+  choices: GroupChoices,
+  tables: Int8Array,
+  entries: Float64Array,
+): RoundStatistics {
+  const { blockSize, dimension, tableLength } = format;
+  const points = 1 << format.codeBits;
+  const tableCount = tables.length / tableLength;
+  const errors = new Float64Array(tableCount);
+  const reach = new Float64Array(tableCount);
+  const energy = new Float64Array(tableCount);
+  // Single weights: a histogram of u = weight / scale per table. Pairs: weight and sum of u per entry.
+  const length = dimension === 1 ? HISTOGRAM_BINS : tableLength;
+  const weight = new Float64Array(tableCount * length);
+  const moment = new Float64Array(tableCount * length);
+  for (let g = 0; g < count; g++) {
+    const scale = choices.scales[g]!;
+    if (scale === 0) continue;
+    const table = choices.tables[g]!;
+    const inverse = 1 / scale;
+    const square = scale * scale;
+    let largest = 0;
+    let error = 0;
+    let size = 0;
+    for (let j = 0; j < blockSize; j++) {
+      const at = g * blockSize + j;
+      const u = sample[at]! * inverse;
+      const v = importance === undefined ? square : importance[at]! * square;
+      const code = choices.codes[dimension === 1 ? at : at >> 1]!;
+      const index = dimension === 1 ? code : (j & 1) * points + code;
+      const entry = tables[table * tableLength + index]!;
+      error += v * (u - entry) * (u - entry);
+      size += v * entry * entry;
+      if (Math.abs(u) > largest) largest = Math.abs(u);
+      const bin =
+        dimension === 1
+          ? Math.max(0, Math.min(HISTOGRAM_BINS - 1, Math.round(u * BINS_PER_UNIT) + HISTOGRAM_BINS / 2))
+          : index;
+      weight[table * length + bin]! += v;
+      moment[table * length + bin]! += v * u;
+    }
+    errors[table]! += error;
+    energy[table]! += size;
+    reach[table]! += size * largest;
+  }
+  const next = Float64Array.from(entries);
+  for (let table = 0; table < tableCount; table++) {
+    if (!(energy[table]! > 0)) continue;
+    const own = next.subarray(table * tableLength, (table + 1) * tableLength);
+    const from = table * length;
+    if (dimension === 1) {
+      improveEntries(own, weight.subarray(from, from + length), moment.subarray(from, from + length), BINS_PER_UNIT);
+    } else {
+      for (let i = 0; i < tableLength; i++) if (weight[from + i]! > 0) own[i] = moment[from + i]! / weight[from + i]!;
+    }
+    // The search looks for a group's largest weight near entry REACH: a table's scale is kept so on average.
+    const gauge = (REACH * energy[table]!) / reach[table]!;
+    for (let i = 0; i < tableLength; i++) own[i]! *= gauge;
+  }
+  return { entries: next, errors };
+}
+
+/** Entries as they are stored. */
+export function roundTables(format: CodebookFormat, entries: Float64Array): Int8Array {
+  const tables = Int8Array.from(entries, (entry) => Math.max(-127, Math.min(127, Math.round(entry))));
+  if (format.dimension === 1) {
+    for (let at = 0; at < tables.length; at += format.tableLength) tables.subarray(at, at + format.tableLength).sort();
+  }
+  return tables;
+}
+
+/**
+ * Splits the tables of largest error in two, until there are `count`; tables without groups are replaced as well.
+ * A table is split along the principal direction of its groups' wishes, entry by entry.
+ */
+export function splitTables(
+  format: CodebookFormat,
+  sample: Float32Array,
+  count: number,
+  choices: GroupChoices,
+  tables: Int8Array,
+  { entries, errors }: RoundStatistics,
+  wanted: number,
+): Float64Array {
+  const { tableLength } = format;
+  const present = tables.length / tableLength;
+  const byError = Array.from(errors, (_, t) => t).sort((a, b) => errors[b]! - errors[a]! || a - b);
+  const next = new Float64Array(wanted * tableLength);
+  next.set(entries);
+  const members = groupsByTable(choices, count, present);
+  for (let i = 0; i < wanted - present; i++) {
+    const table = byError[i]!;
+    const shift = spreadOf(format, sample, members[table]!, choices, tables, table);
+    for (let q = 0; q < tableLength; q++) {
+      const entry = entries[table * tableLength + q]!;
+      next[table * tableLength + q] = entry + shift[q]!;
+      next[(present + i) * tableLength + q] = entry - shift[q]!;
+    }
+  }
+  return next;
+}
+
+function groupsByTable(choices: GroupChoices, count: number, tables: number): number[][] {
+  const members: number[][] = Array.from({ length: tables }, () => []);
+  for (let g = 0; g < count; g++) if (choices.scales[g] !== 0) members[choices.tables[g]!]!.push(g);
+  return members;
+}
+
+/** Groups that are looked at for one table's split. */
+const MOST_MEMBERS = 256;
+/** A table is moved by this part of the spread of its groups' wishes. */
 const SPLIT_SHARE = 0.5;
 
-function limit(entry: number): number {
-  return Math.max(-127, Math.min(127, Math.round(entry)));
+function spreadOf(
+  format: CodebookFormat,
+  sample: Float32Array,
+  members: readonly number[],
+  choices: GroupChoices,
+  tables: Int8Array,
+  table: number,
+): Float64Array {
+  const { blockSize, dimension, tableLength } = format;
+  const points = 1 << format.codeBits;
+  const used = Math.min(MOST_MEMBERS, members.length);
+  const wishes = new Float64Array(used * tableLength);
+  for (let i = 0; i < used; i++) {
+    const g = members[i]!;
+    const scale = choices.scales[g]!;
+    for (let j = 0; j < blockSize; j++) {
+      const at = g * blockSize + j;
+      const code = choices.codes[dimension === 1 ? at : at >> 1]!;
+      const index = dimension === 1 ? code : (j & 1) * points + code;
+      wishes[i * tableLength + index]! += sample[at]! / scale - tables[table * tableLength + index]!;
+    }
+  }
+  let direction = new Float64Array(tableLength).map((_, q) => 1 + (q % 3));
+  let spread = 0;
+  for (let round = 0; round < POWER_ROUNDS; round++) {
+    const image = new Float64Array(tableLength);
+    for (let i = 0; i < used; i++) {
+      const wish = wishes.subarray(i * tableLength, (i + 1) * tableLength);
+      let along = 0;
+      for (let q = 0; q < tableLength; q++) along += wish[q]! * direction[q]!;
+      for (let q = 0; q < tableLength; q++) image[q]! += along * wish[q]!;
+    }
+    const norm = Math.sqrt(image.reduce((sum, value) => sum + value * value, 0));
+    if (!(norm > 0)) return direction;
+    direction = image.map((value) => value / norm);
+    spread = Math.sqrt(norm / used);
+  }
+  // A wish is the sum over the weights of an entry, about blockSize / points of them.
+  const share = (SPLIT_SHARE * spread * points * dimension) / blockSize;
+  return direction.map((value) => value * share);
 }

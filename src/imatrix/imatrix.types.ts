@@ -10,4 +10,23 @@ export interface Imatrix {
   readonly datasets: readonly string[];
   /** Chunks of text that were read, where the file says. */
   readonly chunkCount?: number;
+  /** Slices (experts) without a measurement, by tensor: they count as neutral, all columns alike. */
+  readonly unseenSlices: ReadonlyMap<string, number>;
+}
+
+/** What a reader finds for one tensor: sums of squares, and how many activations they are of. */
+export interface ImatrixEntry {
+  readonly name: string;
+  /** Column after column, slice after slice. */
+  readonly sums: Float32Array;
+  /** One per slice, or one for all. */
+  readonly counts: readonly number[];
+}
+
+/** A file as it was read, before sums become means. */
+export interface ImatrixContent {
+  readonly format: Imatrix["format"];
+  readonly entries: readonly ImatrixEntry[];
+  readonly datasets: readonly string[];
+  readonly chunkCount?: number;
 }

@@ -1,7 +1,10 @@
-/** The importance of one tensor's columns. */
+/** Which tensors an importance matrix serves, and which cannot do without. */
 import { QuantizeError } from "../errors.ts";
 import { sliceCount, type Tensor } from "../read/model.ts";
 import type { Imatrix } from "./imatrix.types.ts";
+
+/** Tensors for which no measurement is expected: embeddings are read by number, outputs are not measured by default. */
+const EXEMPT: ReadonlySet<string> = new Set(["token_embd.weight", "per_layer_token_embd.weight", "output.weight"]);
 
 /**
  * Importance of each column of each slice, or undefined when the matrix does not know the tensor.
@@ -10,13 +13,57 @@ import type { Imatrix } from "./imatrix.types.ts";
 export function importanceOf(tensor: Tensor, imatrix: Imatrix | undefined): Float32Array | undefined {
   const entry = imatrix?.entries.get(tensor.name);
   if (entry === undefined) return undefined;
-  const expected = tensor.shape[0]! * sliceCount(tensor.shape);
+  const slices = sliceCount(tensor.shape);
+  const expected = tensor.shape[0]! * slices;
   if (entry.length === expected) return entry;
-  // Token embeddings are read by number, not multiplied: what was measured there is no importance (llama.cpp warns).
-  if (tensor.name === "token_embd.weight" || tensor.name === "per_layer_token_embd.weight") return undefined;
+  // What was measured at an embedding is no importance of its columns: llama.cpp passes over it too.
+  if (tensor.name.endsWith("token_embd.weight")) return undefined;
   throw new QuantizeError(
     "bad-data",
     `${imatrix!.path}: entry "${tensor.name}" has ${entry.length} values, expected ${expected} ` +
-      `(${tensor.shape[0]} columns, ${sliceCount(tensor.shape)} slices); it was made from another model`,
+      `(${tensor.shape[0]} columns, ${slices} slices): it was made from another model`,
   );
+}
+
+/**
+ * Refuses types that come out as noise without importance.
+ * @param needed types that need it in this recipe, beside those that always do
+ * @throws QuantizeError `usage` without a matrix, `bad-data` when the matrix lacks the tensor
+ */
+export function requireImportance(
+  tensor: Tensor,
+  codec: string,
+  importance: Float32Array | undefined,
+  imatrix: Imatrix | undefined,
+  needed: readonly string[],
+): void {
+  if (importance !== undefined || !needed.includes(codec) || EXEMPT.has(tensor.name)) return;
+  const what = `tensor "${tensor.name}" becomes ${codec}, which needs an importance matrix here`;
+  if (imatrix === undefined) throw new QuantizeError("usage", `${what}: give one with --imatrix`);
+  throw new QuantizeError("bad-data", `${what}: ${imatrix.path} has no entry for it`);
+}
+
+/** What people should know of a matrix before it is used, a sentence each. */
+export function imatrixWarnings(
+  imatrix: Imatrix,
+  encoded: readonly { readonly tensor: Tensor; readonly importance?: Float32Array }[],
+): string[] {
+  const warnings: string[] = [];
+  const without = encoded.filter(({ tensor, importance }) => importance === undefined && !EXEMPT.has(tensor.name));
+  if (without.length > 0)
+    warnings.push(
+      `${imatrix.path} has no entry for ${without.length} of ${encoded.length} tensors, which count all columns alike: ` +
+        without
+          .slice(0, 4)
+          .map(({ tensor }) => tensor.name)
+          .join(", ") +
+        (without.length > 4 ? ", ..." : ""),
+    );
+  const unseen = [...imatrix.unseenSlices.values()].reduce((sum, count) => sum + count, 0);
+  if (unseen > 0)
+    warnings.push(
+      `${imatrix.path} has no measurement for ${unseen} slices (experts) of ${imatrix.unseenSlices.size} tensors, ` +
+        `which count all columns alike`,
+    );
+  return warnings;
 }

@@ -8,35 +8,17 @@
  * All operations rounded to f32. Codes are kept within -127..127 where 1/d overflows, and a NaN counts as 0.
  */
 import { readF16, writeF16 } from "../../codecs/half.ts";
-import { withBlockBytes, type BlockFormat } from "../../codecs/codec.ts";
+import type { BlockFormat } from "../../codecs/codec.ts";
+import { q8_0 } from "../../codecs/q8_0.ts";
+import { q8_K } from "../../codecs/q8_K.ts";
 import { findWeave } from "../../layouts/registry.ts";
 import { pack } from "../../layouts/weave.ts";
 import { ACTIVATION_BLOCK, SUM_SIZE, type ActivationKind } from "./integer-view.ts";
 
 const fround = Math.fround;
 
-/** The activation formats as block formats, so that the layouts can weave them. */
-export const ACTIVATION_FORMATS: Readonly<Record<ActivationKind, BlockFormat>> = {
-  q8_0: withBlockBytes({
-    name: "q8_0",
-    kind: "uniform" as const,
-    blockSize: 32,
-    fields: [
-      { name: "d", bytes: 2, role: "scale" as const, meaning: "scale, f16" },
-      { name: "qs", bytes: 32, role: "codes" as const, meaning: "int8 codes" },
-    ],
-  }),
-  q8_K: withBlockBytes({
-    name: "q8_K",
-    kind: "uniform" as const,
-    blockSize: 256,
-    fields: [
-      { name: "d", bytes: 4, role: "scale" as const, meaning: "scale, f32" },
-      { name: "qs", bytes: 256, role: "codes" as const, meaning: "int8 codes" },
-      { name: "bsums", bytes: 32, role: "scale" as const, meaning: "int16 sums of each 16 codes" },
-    ],
-  }),
-};
+/** The activation formats as block formats. */
+export const ACTIVATION_FORMATS: Readonly<Record<ActivationKind, BlockFormat>> = { q8_0, q8_K };
 
 /** Bytes of a quantized activation row. */
 export function activationRowBytes(kind: ActivationKind, rowLength: number): number {

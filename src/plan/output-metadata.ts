@@ -1,12 +1,11 @@
 /** The key-value pairs of the output: the source's, with the few that a conversion makes untrue set right. */
 import type { Imatrix } from "../imatrix/imatrix.types.ts";
+import { DEFAULT_ALIGNMENT } from "../read/gguf-types.ts";
 import type { Metadata } from "../read/model.ts";
+import { withoutStorageKeys } from "../write/manifest.ts";
 
 /** Version of ggml's block formats (`GGML_QNT_VERSION`). */
 const QUANTIZATION_VERSION = 2;
-
-/** Alignment of the data section where a file does not state its own. */
-export const DEFAULT_ALIGNMENT = 32;
 
 /** Strings of these keys are cut to 127 bytes by llama.cpp, and read so by its tools. */
 const MAX_OVERRIDE_BYTES = 127;
@@ -21,12 +20,12 @@ function setText(metadata: Metadata, key: string, text: string): void {
  * Builds the output's metadata. Keys keep their order and types; new keys come last.
  * @param fileType `general.file_type`; undefined removes the key, since the source's would be untrue
  */
-export function outputMetadata(source: Metadata, fileType: number | undefined, imatrix?: Imatrix): Metadata {
-  const metadata: Metadata = new Map(source);
+export function outputMetadata(source: Metadata, fileType: number | "keep" | undefined, imatrix?: Imatrix): Metadata {
+  const metadata: Metadata = withoutStorageKeys(source);
   for (const key of ["split.no", "split.count", "split.tensors.count"]) metadata.delete(key);
   metadata.set("general.quantization_version", { type: "uint32", value: QUANTIZATION_VERSION });
   if (fileType === undefined) metadata.delete("general.file_type");
-  else metadata.set("general.file_type", { type: "uint32", value: fileType });
+  else if (fileType !== "keep") metadata.set("general.file_type", { type: "uint32", value: fileType });
   if (imatrix !== undefined) {
     setText(metadata, "quantize.imatrix.file", imatrix.path);
     const [dataset] = imatrix.datasets;

@@ -2,19 +2,19 @@
 import { rowBytes } from "../../codecs/codec.ts";
 import { findFormat, isCodebookFormat } from "../../codecs/registry.ts";
 import { QuantizeError } from "../errors.ts";
-import { importanceOf } from "../imatrix/importance-of.ts";
+import type { Imatrix } from "../imatrix/imatrix.types.ts";
+import { importanceOf, imatrixWarnings, requireImportance } from "../imatrix/importance-of.ts";
 import { rowCount, sliceCount, type Model, type Tensor } from "../read/model.ts";
-import { chooseTypes, type TypeChoice } from "./choose-types.ts";
+import { padTo } from "../read/gguf-types.ts";
+import { storedBytes } from "../read/read-tensor.ts";
+import { chooseTypes } from "./choose-types.ts";
+import type { TypeChoice } from "./fit-shape.ts";
 import { alignmentOf, outputMetadata } from "./output-metadata.ts";
 import { overrideMetadata } from "./kv-override.ts";
 import type { Plan, PlanOptions, TensorPlan } from "./plan.types.ts";
 import { automaticTables, MAX_TABLES } from "./table-count.ts";
+import type { Recipe } from "./recipe.types.ts";
 import { inOutputOrder } from "./tensor-order.ts";
-
-/** Stored size of a tensor. */
-export function storedBytes(tensor: Tensor): number {
-  return tensor.extents.reduce((sum, extent) => sum + extent.byteLength, 0);
-}
 
 function plannedBytes(tensor: Tensor, codec: string): number {
   if (codec === tensor.codec) return storedBytes(tensor);
@@ -32,36 +32,41 @@ function plannedTables(tensor: Tensor, choice: TypeChoice, byteLength: number): 
   return choice.tables;
 }
 
-/** Sizes a tensor; its place comes later. */
-function planTensor(choice: TypeChoice, options: PlanOptions): Omit<TensorPlan, "byteOffset"> {
+/** Sizes a tensor and finds its importance; its place comes later. */
+function planTensor(choice: TypeChoice, recipe: Recipe, imatrix: Imatrix | undefined): Omit<TensorPlan, "byteOffset"> {
   const { tensor, codec, layout, reason, isFallback } = choice;
   const byteLength = plannedBytes(tensor, codec);
   const tables = plannedTables(tensor, choice, byteLength);
-  const importance = codec === tensor.codec ? undefined : importanceOf(tensor, options.imatrix);
+  const isEncoded = codec !== tensor.codec;
+  const importance = isEncoded ? importanceOf(tensor, imatrix) : undefined;
+  if (isEncoded) requireImportance(tensor, codec, importance, imatrix, recipe.needsImatrix ?? []);
   return {
     ...{ tensor, codec, layout, reason, isFallback, byteLength },
     ...(tables === undefined ? {} : { tables }),
-    ...(importance === undefined ? {} : { importance }),
+    // Floats are rounded, not searched for: importance changes nothing there.
+    ...(importance === undefined || findFormat(codec)!.kind === "float" ? {} : { importance }),
   };
 }
 
 /**
  * Plans a conversion. Reads nothing but the model's description.
  * @throws QuantizeError `usage` and `unknown-name` for options that make no sense, `incompatible` for shapes that do not
- * suit when `onIncompatible` is `error`, `unsupported` for quantized sources without `allowRequantize`
+ * suit when `onIncompatible` is `error`, `unsupported` for quantized sources without `allowRequantize`, `bad-data` for
+ * an importance matrix of another model
  */
 export function planConversion(model: Model, options: PlanOptions): Plan {
-  const { choices, recipe, ruleHits, warnings } = chooseTypes(model, inOutputOrder(model.tensors), options);
-  const metadata = overrideMetadata(
-    outputMetadata(model.metadata, recipe.fileType, options.imatrix),
-    options.overrideKv ?? [],
-  );
+  const { imatrix } = options;
+  const { choices, recipe, ruleHits } = chooseTypes(model, inOutputOrder(model.tensors), options);
+  const fileType = recipe.type === "keep" ? "keep" : recipe.fileType;
+  const metadata = overrideMetadata(outputMetadata(model.metadata, fileType, imatrix), options.overrideKv ?? []);
   const alignment = alignmentOf(metadata);
   let byteOffset = 0;
   const tensors = choices.map((choice) => {
-    const planned = { ...planTensor(choice, options), byteOffset };
-    byteOffset += Math.ceil(planned.byteLength / alignment) * alignment;
+    const planned = { ...planTensor(choice, recipe, imatrix), byteOffset };
+    byteOffset += padTo(planned.byteLength, alignment);
     return planned;
   });
+  const searched = tensors.filter((t) => t.codec !== t.tensor.codec && findFormat(t.codec)!.kind !== "float");
+  const warnings = imatrix === undefined ? [] : imatrixWarnings(imatrix, searched);
   return { model, tensors, metadata, alignment, scheme: recipe.name, ruleHits, warnings };
 }

@@ -27,6 +27,9 @@ export function plainRecipe(codec: string): Recipe {
   return { name: codec.toLowerCase(), type: codec, rules: [], ...(fileType === undefined ? {} : { fileType }) };
 }
 
+/** Everything stays as it is stored: for a new layout, new metadata, or another split. */
+export const COPY: Recipe = { name: "copy", type: "keep", rules: [] };
+
 /** One line of `quantize schemes`. */
 export interface Scheme {
   readonly name: string;
@@ -65,6 +68,7 @@ export function allSchemes(): readonly Scheme[] {
  */
 export function findScheme(name: string): Recipe {
   const key = name.trim().toLowerCase();
+  if (key === COPY.name) return COPY;
   const schemes = allSchemes();
   const wanted = MIX_ALIASES[key] ?? key;
   const found = schemes.find((scheme) => scheme.name === wanted);

@@ -1,0 +1,46 @@
+/**
+ * The hot loops of the pipeline, over one block of memory that a worker owns.
+ *
+ * All places are byte addresses in that memory, so that a file is read straight to where WebAssembly works on it. The
+ * scalar backend calls the TypeScript definitions on views of the memory; the wasm backend replaces every loop that
+ * has a SIMD twin. Both give the same bytes and the same sums.
+ */
+import type { Codec, Codebook, CodebookFormat } from "../../codecs/codec.ts";
+import type { Weave } from "../../layouts/layout.ts";
+import type { BackendName } from "./conversion.types.ts";
+
+/** A block format with its tables, and the address of what the SIMD twin wants to know about them (0: nothing). */
+export interface BoundCodec {
+  readonly codec: Codec;
+  readonly prepared: number;
+}
+
+/** A weave, and the address of its table for the SIMD twin. */
+export interface BoundWeave {
+  readonly weave: Weave;
+  readonly plan: number;
+}
+
+export interface Backend {
+  readonly name: BackendName;
+  readonly memory: Uint8Array;
+  /** First address that is free to use. */
+  readonly base: number;
+  /** Makes a codec of a format; `address` has room for `preparedBytes` (arena.ts). */
+  bindCodec(format: Codec | CodebookFormat, codebook: Codebook | undefined, address: number): BoundCodec;
+  /** `address` has room for the weave's plan. */
+  bindWeave(weave: Weave, address: number): BoundWeave;
+  /** Whole blocks at `src` to f32 at `dst`. */
+  decode(codec: BoundCodec, src: number, dst: number, weights: number): void;
+  /** Rows of f32 at `src` to row-major blocks at `dst`; `importance`: address of one f32 per column, or 0. */
+  encode(codec: BoundCodec, src: number, dst: number, rows: number, rowLength: number, importance: number): void;
+  /** `rows` is a multiple of the weave's group. */
+  pack(weave: BoundWeave, src: number, dst: number, rows: number, rowBytes: number): void;
+  unpack(weave: BoundWeave, src: number, dst: number, rows: number, rowBytes: number): void;
+  /** Adds `ERROR_SUM_COUNT` sums over rows of f32 at `a` and `b` to the f64s at `sums`. */
+  addErrorSums(a: number, b: number, rows: number, rowLength: number, sums: number): void;
+  /** True when all `count` f32 at `src` are finite. */
+  allFinite(src: number, count: number): boolean;
+  /** Adds bytes to the hash at `state`. */
+  addToHash(state: number, src: number, bytes: number): void;
+}

@@ -1,0 +1,203 @@
+/**
+ * What a worker does with a band: chunk by chunk, read the stored bytes, bring them into the target's form, look at
+ * what came out, write it at its place.
+ *
+ *   copy      read -> unweave -> weave -> write                         (nothing, where both layouts are the same)
+ *   convert   read -> unweave -> decode -> encode -> weave -> write, then verify what was written:
+ *             unweave -> decode -> error sums, kernels on a few rows
+ *   compare   read -> unweave -> decode, read the file under test, then verify as above
+ */
+import { writeSync } from "node:fs";
+import { QuantizeError } from "../errors.ts";
+import { readTensorRows } from "../read/read-tensor.ts";
+import { ERROR_SUM_COUNT } from "../verify/error-sums.ts";
+import { addProductErrors, kernelCheckOf, sampledRows, type KernelCheck } from "../verify/kernel-check.ts";
+import { xxh64Finish, xxh64Start, XXH64_STATE_BYTES } from "../verify/xxh64.ts";
+import type { Codebook } from "../../codecs/codec.ts";
+import { planArena, type Arena } from "./arena.ts";
+import type { Backend, BoundCodec, BoundWeave } from "./backend.ts";
+import type { VerifyLevel } from "./conversion.types.ts";
+import { jobShape, type JobShape } from "./job-shape.ts";
+import type { BandResult, BandTask, TensorJob, WorkerSetup } from "./tasks.types.ts";
+
+/** Open files of one worker. */
+export interface WorkerFiles {
+  readonly source: readonly number[];
+  readonly written: readonly number[];
+  readonly output: number | undefined;
+}
+
+/** A job, bound to a worker's memory and to the tables of one slice. */
+interface BoundJob {
+  readonly job: TensorJob;
+  readonly shape: JobShape;
+  readonly arena: Arena;
+  readonly source: BoundCodec;
+  readonly target: BoundCodec;
+  readonly sourceWeave: BoundWeave | undefined;
+  readonly targetWeave: BoundWeave | undefined;
+  readonly targetBook: Codebook | undefined;
+  /** Absent where no kernels are run. */
+  readonly kernels: KernelCheck | undefined;
+}
+
+function bindJob(backend: Backend, job: TensorJob, { band, codebook }: BandTask, verify: VerifyLevel): BoundJob {
+  const shape = jobShape(job);
+  const arena = planArena(shape, backend.base);
+  const { source, target } = shape;
+  const sourceBook = job.tensor.codebooks?.[band.slice];
+  const targetBook = shape.isCopy ? sourceBook : (codebook ?? job.written?.codebooks?.[band.slice]);
+  const weaveOf = (side: typeof source, address: number): BoundWeave | undefined =>
+    side.weave.layout === "rows" ? undefined : backend.bindWeave(side.weave, address);
+  const importance = job.importance?.subarray(band.slice * shape.rowLength, (band.slice + 1) * shape.rowLength);
+  if (importance !== undefined) {
+    new Float32Array(backend.memory.buffer, arena.importance, shape.rowLength).set(importance);
+  }
+  return {
+    job,
+    shape,
+    arena,
+    source: backend.bindCodec(source.format, sourceBook, arena.sourceTables),
+    target: backend.bindCodec(target.format, targetBook, arena.targetTables),
+    sourceWeave: weaveOf(source, arena.sourcePlan),
+    targetWeave: weaveOf(target, arena.targetPlan),
+    targetBook,
+    kernels: verify === "kernels" && !shape.isCopy ? kernelCheckOf(target.weave, shape.rowLength) : undefined,
+  };
+}
+
+/** Makes the function that works on bands; it owns `backend`'s memory. */
+export function bandWorker(setup: WorkerSetup, backend: Backend, files: WorkerFiles): (task: BandTask) => BandResult {
+  const bytes = (address: number, length: number): Uint8Array => backend.memory.subarray(address, address + length);
+  let bound: { readonly key: string; readonly job: BoundJob } | undefined;
+
+  /** Neighbouring bands mostly belong to one slice: tables are prepared once. */
+  const bind = (task: BandTask): BoundJob => {
+    const key = `${task.job}/${task.band.slice}`;
+    if (bound?.key !== key) bound = { key, job: bindJob(backend, setup.jobs[task.job]!, task, setup.verify) };
+    return bound.job;
+  };
+
+  /** Fills `woven` with what the target holds (or shall hold) of rows `[row, row + rows)`. */
+  const produce = (task: BoundJob, row: number, rows: number): void => {
+    const { job, shape, arena, source, target } = task;
+    const { rowLength } = shape;
+    const sourceBytes = rows * shape.source.rowBytes;
+    readTensorRows(setup.files, files.source, job.tensor, row, row + rows, bytes(arena.stored, sourceBytes));
+    backend.addToHash(arena.sourceHash, arena.stored, sourceBytes);
+    const isSameWeave = shape.isCopy && job.layout === job.tensor.layout;
+    if (isSameWeave) {
+      if (arena.woven !== arena.stored)
+        backend.memory.copyWithin(arena.woven, arena.stored, arena.stored + sourceBytes);
+      return;
+    }
+    if (task.sourceWeave !== undefined) {
+      backend.unpack(task.sourceWeave, arena.stored, arena.unwoven, rows, shape.source.rowBytes);
+    }
+    if (!shape.isCopy) {
+      backend.decode(source, arena.unwoven, arena.weights, rows * rowLength);
+      if (!backend.allFinite(arena.weights, rows * rowLength)) {
+        throw notFinite(backend, arena.weights, row, rows, rowLength);
+      }
+    }
+    if (shape.isComparison) {
+      const wovenBytes = bytes(arena.woven, rows * shape.target.rowBytes);
+      readTensorRows(setup.writtenFiles, files.written, job.written!, row, row + rows, wovenBytes);
+      return;
+    }
+    if (!shape.isCopy) {
+      const importance = job.importance === undefined ? 0 : arena.importance;
+      backend.encode(target, arena.weights, arena.encoded, rows, rowLength, importance);
+    }
+    if (task.targetWeave !== undefined) {
+      backend.pack(task.targetWeave, arena.encoded, arena.woven, rows, shape.target.rowBytes);
+    }
+  };
+
+  /** Decodes what `woven` holds and adds up how far it is from `weights`. */
+  const check = ({ shape, arena, target, targetWeave }: BoundJob, row: number, rows: number): void => {
+    const { rowLength } = shape;
+    if (targetWeave !== undefined) {
+      backend.unpack(targetWeave, arena.woven, arena.reread, rows, shape.target.rowBytes);
+    }
+    backend.decode(target, arena.reread, arena.decoded, rows * rowLength);
+    backend.addErrorSums(arena.weights, arena.decoded, rows, rowLength, arena.sums);
+    if (!Number.isFinite(new Float64Array(backend.memory.buffer, arena.sums, ERROR_SUM_COUNT)[2])) {
+      throw notRepresentable(backend, arena, row, rows, rowLength, shape.target.format.name);
+    }
+  };
+
+  /** Runs the kernels on the first `rows` rows of what `woven` holds. */
+  const checkProducts = (
+    { shape, arena, kernels, targetBook }: BoundJob,
+    rows: number,
+    products: Float64Array,
+  ): void => {
+    if (kernels === undefined || rows <= 0) return;
+    const weights = new Float32Array(backend.memory.buffer, arena.weights, rows * shape.rowLength);
+    const packed = bytes(arena.woven, rows * shape.target.rowBytes);
+    const { weave } = shape.target;
+    addProductErrors(kernels, { weave, bytes: packed, weights, rows, codebook: targetBook }, products);
+  };
+
+  return (task) => {
+    const start = performance.now();
+    const job = bind(task);
+    const { arena, shape } = job;
+    xxh64Start(bytes(arena.sourceHash, XXH64_STATE_BYTES));
+    xxh64Start(bytes(arena.hash, XXH64_STATE_BYTES));
+    const sums = new Float64Array(backend.memory.buffer, arena.sums, ERROR_SUM_COUNT).fill(0);
+    const products = new Float64Array(2);
+    const sampleEnd = task.band.startRow + sampledRows(task.index, shape.rowLength);
+    const isChecked = !shape.isCopy && setup.verify !== "off";
+    for (let row = task.band.startRow; row < task.band.endRow; row += shape.chunkRows) {
+      const rows = Math.min(shape.chunkRows, task.band.endRow - row);
+      const length = rows * shape.target.rowBytes;
+      produce(job, row, rows);
+      backend.addToHash(arena.hash, arena.woven, length);
+      if (isChecked) check(job, row, rows);
+      if (isChecked) checkProducts(job, Math.min(rows, sampleEnd - row), products);
+      if (files.output !== undefined) {
+        writeAll(files.output, bytes(arena.woven, length), job.job.outputOffset + row * shape.target.rowBytes);
+      }
+    }
+    return {
+      job: task.job,
+      index: task.index,
+      rows: task.band.endRow - task.band.startRow,
+      sourceHash: xxh64Finish(bytes(arena.sourceHash, XXH64_STATE_BYTES)),
+      hash: xxh64Finish(bytes(arena.hash, XXH64_STATE_BYTES)),
+      ...(isChecked ? { sums: Array.from(sums) } : {}),
+      ...(isChecked && job.kernels !== undefined ? { products: Array.from(products) } : {}),
+      seconds: (performance.now() - start) / 1000,
+    };
+  };
+}
+
+function writeAll(fd: number, data: Uint8Array, position: number): void {
+  for (let done = 0; done < data.length;) done += writeSync(fd, data, done, data.length - done, position + done);
+}
+
+/** The first value that is no number, with its place. */
+function notFinite(backend: Backend, address: number, row: number, rows: number, rowLength: number): QuantizeError {
+  const weights = new Float32Array(backend.memory.buffer, address, rows * rowLength);
+  const at = weights.findIndex((weight) => !Number.isFinite(weight));
+  const place = `row ${row + Math.floor(at / rowLength)}, column ${at % rowLength}`;
+  return new QuantizeError("bad-data", `${place}: expected a finite weight, found ${weights[at]}`);
+}
+
+/** The first finite weight whose block could not hold it. */
+function notRepresentable(
+  backend: Backend,
+  arena: Arena,
+  row: number,
+  rows: number,
+  rowLength: number,
+  codec: string,
+): QuantizeError {
+  const decoded = new Float32Array(backend.memory.buffer, arena.decoded, rows * rowLength);
+  const weights = new Float32Array(backend.memory.buffer, arena.weights, rows * rowLength);
+  const at = decoded.findIndex((weight) => !Number.isFinite(weight));
+  const place = `row ${row + Math.floor(at / rowLength)}, column ${at % rowLength}`;
+  return new QuantizeError("bad-data", `${place}: ${weights[at]} is beyond the range of ${codec}`);
+}

@@ -1,0 +1,46 @@
+/** From a plan to the jobs that workers are given: plain data, large arrays on shared memory. */
+import { isCodebookFormat, findFormat } from "../../codecs/registry.ts";
+import type { Codebook } from "../../codecs/codec.ts";
+import type { Plan, TensorPlan } from "../plan/plan.types.ts";
+import type { Tensor } from "../read/model.ts";
+import type { TensorJob } from "./tasks.types.ts";
+
+function sharedFloats(values: Float32Array): Float32Array {
+  const shared = new Float32Array(new SharedArrayBuffer(values.byteLength));
+  shared.set(values);
+  return shared;
+}
+
+function sharedCodebook({ tables, levels }: Codebook): Codebook {
+  const shared = new Int8Array(new SharedArrayBuffer(tables.byteLength));
+  shared.set(tables);
+  return { tables: shared, levels: sharedFloats(levels) };
+}
+
+/** The tensor, with its learned tables where all threads can read them without a copy. */
+export function sharedTensor(tensor: Tensor): Tensor {
+  if (tensor.codebooks === undefined) return tensor;
+  return { ...tensor, codebooks: tensor.codebooks.map(sharedCodebook) };
+}
+
+/** True when a tensor's bytes stay what they are, but for their order. */
+export function isCopy({ tensor, codec }: TensorPlan): boolean {
+  return tensor.codec === codec;
+}
+
+/** @param dataStart position of the data section in the output file */
+export function jobsOf(plan: Plan, dataStart: number): TensorJob[] {
+  return plan.tensors.map((planned) => {
+    const { tensor, codec, layout, tables, importance, byteOffset } = planned;
+    const format = findFormat(codec);
+    const isFitted = format !== undefined && isCodebookFormat(format) && !isCopy(planned);
+    return {
+      tensor: sharedTensor(tensor),
+      codec,
+      layout,
+      outputOffset: dataStart + byteOffset,
+      ...(isFitted ? { tables: tables! } : {}),
+      ...(importance === undefined ? {} : { importance: sharedFloats(importance) }),
+    };
+  });
+}

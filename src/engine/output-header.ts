@@ -1,0 +1,138 @@
+/**
+ * The header of the output, planned before the work and written after it: the manifest inside it holds hashes and
+ * errors that are known last. Its size is fixed from a draft with the longest values; the finished manifest is padded
+ * with spaces to fill the same room.
+ */
+import { basename } from "node:path";
+import { findFormat, isCodebookFormat } from "../../codecs/registry.ts";
+import type { Codebook, CodebookFormat } from "../../codecs/codec.ts";
+import type { Plan } from "../plan/plan.types.ts";
+import { sliceCount } from "../read/model.ts";
+import { toolVersion } from "../version.ts";
+import { carrierOf } from "../write/carrier.ts";
+import { ggufHeaderBytes, ggufHeaderSize, type HeaderTensor } from "../write/gguf-header.ts";
+import { ANY_HASH, LONGEST_NUMBER, manifestRoom, manifestText, MANIFEST_VERSION } from "../write/manifest.ts";
+import type { Manifest, ManifestTensor } from "../write/manifest.ts";
+import { joinCodebooks, withStorageKeys, type StoredCodebooks } from "../write/storage-keys.ts";
+import type { TensorReport, VerifyLevel } from "./conversion.types.ts";
+import { isCopy } from "./jobs.ts";
+
+const LEVELS = 256;
+
+export interface OutputHeader {
+  /** The tensor list. */
+  readonly tensors: readonly HeaderTensor[];
+  /** Size of the header: where the data section starts. */
+  readonly byteLength: number;
+  /**
+   * The finished header, exactly that long.
+   * @param codebooks of each tensor of the plan, slice by slice; undefined where it has none
+   */
+  bytes(facts: HeaderFacts): Uint8Array;
+}
+
+export interface HeaderFacts {
+  readonly tensors: readonly TensorReport[];
+  readonly codebooks: readonly (readonly Codebook[] | undefined)[];
+  readonly sourceHash: string;
+}
+
+/** A codebook with exactly so many tables and levels: the last of each stands for those that were not needed. */
+function padded({ tables, levels }: Codebook, tableLength: number, tableCount: number): Codebook {
+  const allTables = new Int8Array(tableCount * tableLength);
+  for (let start = 0; start < allTables.length; start += tableLength) {
+    const from = Math.min(start, tables.length - tableLength);
+    allTables.set(tables.subarray(from, from + tableLength), start);
+  }
+  const allLevels = Float32Array.from({ length: LEVELS }, (_, i) => levels[Math.min(i, levels.length - 1)]!);
+  return { tables: allTables, levels: allLevels };
+}
+
+/** Codebook tensors of a plan, with what sizes depend on. */
+function codebookTensors(plan: Plan): { index: number; format: CodebookFormat; tables: number; slices: number }[] {
+  return plan.tensors.flatMap(({ tensor, codec, tables }, index) => {
+    const format = findFormat(codec);
+    if (format === undefined || !isCodebookFormat(format)) return [];
+    return [{ index, format, tables: tables!, slices: sliceCount(tensor.shape) }];
+  });
+}
+
+/** @param provenance facts of the caller for the manifest */
+export function planOutputHeader(
+  plan: Plan,
+  verify: VerifyLevel,
+  provenance: Readonly<Record<string, unknown>> | undefined,
+): OutputHeader {
+  const { alignment, model } = plan;
+  const tensors = plan.tensors.map(({ tensor, codec, layout, byteOffset }) => {
+    const carrier = carrierOf(findFormat(codec)!, layout, tensor.shape);
+    return { name: tensor.name, ...carrier, byteOffset };
+  });
+  const version = toolVersion();
+  const manifestOf = (sourceHash: string, entries: ManifestTensor[]): Manifest => ({
+    format: MANIFEST_VERSION,
+    tool: { name: "quantize", version },
+    source: {
+      format: model.format,
+      files: model.files.map(({ path, byteLength }) => ({ name: basename(path), bytes: byteLength })),
+      hash: sourceHash,
+    },
+    ...(provenance === undefined ? {} : { provenance: { ...provenance } }),
+    tensors: entries,
+  });
+  const draft = manifestOf(
+    ANY_HASH,
+    plan.tensors.map((planned) => ({
+      name: planned.tensor.name,
+      codec: planned.codec,
+      layout: planned.layout,
+      shape: [...planned.tensor.shape],
+      bytes: planned.byteLength,
+      hash: ANY_HASH,
+      sourceHash: ANY_HASH,
+      ...(planned.tables === undefined ? {} : { tables: planned.tables }),
+      ...(isCopy(planned) || verify === "off"
+        ? {}
+        : { quality: { nmse: LONGEST_NUMBER, cosine: LONGEST_NUMBER, kernelError: LONGEST_NUMBER } }),
+      reason: planned.reason,
+    })),
+  );
+  const withBooks = codebookTensors(plan);
+  const room = manifestRoom(draft);
+  const sizes: StoredCodebooks[] = withBooks.map(({ index, format, tables, slices }) => ({
+    tensor: plan.tensors[index]!.tensor.name,
+    tables: { length: slices * tables * format.tableLength },
+    levels: { length: slices * LEVELS },
+  }));
+  const metadata = withStorageKeys(plan.metadata, sizes, " ".repeat(room));
+  return {
+    tensors,
+    byteLength: ggufHeaderSize({ metadata, tensors, alignment }),
+    bytes({ tensors: reports, codebooks, sourceHash }) {
+      const manifest = manifestOf(
+        sourceHash,
+        reports.map((report) => ({
+          name: report.name,
+          codec: report.to.codec,
+          layout: report.to.layout,
+          shape: [...report.shape],
+          bytes: report.byteLength,
+          hash: report.hash,
+          sourceHash: report.sourceHash,
+          ...(report.tables === undefined ? {} : { tables: report.tables }),
+          ...(report.quality === undefined ? {} : { quality: report.quality }),
+          reason: report.reason,
+        })),
+      );
+      const stored = withBooks.map(({ index, format, tables }) => {
+        const books = codebooks[index]!.map((book) => padded(book, format.tableLength, tables));
+        return joinCodebooks(plan.tensors[index]!.tensor.name, books);
+      });
+      return ggufHeaderBytes({
+        metadata: withStorageKeys(plan.metadata, stored, manifestText(manifest, room)),
+        tensors,
+        alignment,
+      });
+    },
+  };
+}

@@ -1,0 +1,65 @@
+/**
+ * How much memory a run takes at most, and how many threads fit under a bound. Pure arithmetic on the plan: chunks are
+ * small whatever the model, so the peak hardly depends on it.
+ */
+import { availableParallelism } from "node:os";
+import { isCodebookFormat } from "../../codecs/registry.ts";
+import type { Effort } from "../../codecs/codec.ts";
+import { QuantizeError } from "../errors.ts";
+import type { Plan } from "../plan/plan.types.ts";
+import { planArena } from "./arena.ts";
+import { DEFAULT_MAX_MEMORY } from "./conversion.types.ts";
+import { sampledGroups } from "./fit-worker.ts";
+import { jobShape } from "./job-shape.ts";
+import { jobsOf } from "./jobs.ts";
+import type { TensorJob } from "./tasks.types.ts";
+
+const MIB = 2 ** 20;
+/** Node with this program loaded, the compiled module, and room for the collector's habits (measured: see docs). */
+const PROCESS_BYTES = 160 * MIB;
+/** A worker's own JavaScript heap, stack and code. */
+const WORKER_BYTES = 40 * MIB;
+/** Bytes that a fit holds per weight of its sample: the sample, its importance, per-group statistics. */
+const FIT_BYTES_PER_WEIGHT = 16;
+
+export interface MemoryPlan {
+  readonly threads: number;
+  /** Bytes of each worker's buffers. */
+  readonly arenaBytes: number;
+  /** Upper bound of resident memory with that many threads. */
+  readonly peakBytes: number;
+}
+
+function fitBytes({ tensor, codec, tables }: TensorJob, effort: Effort): number {
+  const { format } = jobShape({ tensor, codec, layout: "rows", outputOffset: 0 }).target;
+  if (tables === undefined || !isCodebookFormat(format)) return 0;
+  return sampledGroups(tables, effort) * format.blockSize * FIT_BYTES_PER_WEIGHT;
+}
+
+/** Memory of a list of jobs. @throws QuantizeError `no-room` when the bound is too small for one thread */
+export function planJobMemory(
+  jobs: readonly TensorJob[],
+  options: { readonly threads?: number; readonly maxMemory?: number; readonly effort?: Effort },
+): MemoryPlan {
+  const { threads: wanted = availableParallelism(), maxMemory = DEFAULT_MAX_MEMORY, effort = "normal" } = options;
+  const arenaBytes = Math.max(0, ...jobs.map((job) => planArena(jobShape(job), 0).end));
+  const perWorker = WORKER_BYTES + arenaBytes + Math.max(0, ...jobs.map((job) => fitBytes(job, effort)));
+  const fitting = Math.floor((maxMemory - PROCESS_BYTES) / perWorker);
+  if (fitting < 1) {
+    const needed = Math.ceil((PROCESS_BYTES + perWorker) / MIB);
+    throw new QuantizeError(
+      "no-room",
+      `one thread needs ${needed} MiB of memory, the bound is ${Math.floor(maxMemory / MIB)} MiB (--max-memory)`,
+    );
+  }
+  const threads = Math.min(wanted, fitting);
+  return { threads, arenaBytes, peakBytes: PROCESS_BYTES + threads * perWorker };
+}
+
+/** What a conversion will take, for `plan` and dry runs. */
+export function planMemory(
+  plan: Plan,
+  options: { readonly threads?: number; readonly maxMemory?: number; readonly effort?: Effort } = {},
+): MemoryPlan {
+  return planJobMemory(jobsOf(plan, 0), options);
+}

@@ -1,0 +1,181 @@
+/**
+ * Carries out a plan: starts the workers, hands out the work, puts the results together, writes the header last.
+ * The main thread schedules and counts; it never sees a weight.
+ */
+import { closeSync, openSync, writeSync } from "node:fs";
+import { findFormat, isCodebookFormat } from "../../codecs/registry.ts";
+import { QuantizeError } from "../errors.ts";
+import type { Plan, TensorPlan } from "../plan/plan.types.ts";
+import { codebookBytes as plannedCodebookBytes } from "../plan/table-count.ts";
+import { elementCount, sliceCount } from "../read/model.ts";
+import { openGguf } from "../read/open-gguf.ts";
+import { storedBytes } from "../read/read-tensor.ts";
+import { combineHashes, formatHash } from "../verify/xxh64.ts";
+import { checkOutput, writeAtomically } from "../write/atomic-output.ts";
+import { placeInDataSection } from "../write/gguf-header.ts";
+import { requireQuality } from "./budget.ts";
+import type { BackendName, ConversionOptions, ConversionReport, TensorReport, Totals } from "./conversion.types.ts";
+import { isCopy, jobsOf } from "./jobs.ts";
+import { planOutputHeader, type OutputHeader } from "./output-header.ts";
+import { planMemory } from "./plan-memory.ts";
+import { pooledQuality, qualityOf, type TensorResult } from "./results.ts";
+import { runTasks } from "./run-tasks.ts";
+import { WorkerPool } from "./worker-pool.ts";
+import { compileWasm, hasWasmSimd } from "./wasm-module.ts";
+
+/** The backend that will run. */
+export function chooseBackend(wanted: BackendName = "wasm"): BackendName {
+  return wanted === "wasm" && !hasWasmSimd() ? "scalar" : wanted;
+}
+
+/** Bytes of the data section, padding included. */
+function dataBytes({ tensors, alignment }: Plan): number {
+  const lengths = tensors.map((tensor) => tensor.byteLength);
+  return placeInDataSection(lengths, alignment).byteLength;
+}
+
+/**
+ * Converts every tensor of a plan into a new GGUF file.
+ * @param outputPath the file to write; it appears when everything went well, and not before
+ * @throws QuantizeError: `output-exists`, `io`, `no-room`, `bad-data`, `budget`; failures of a worker as it threw them
+ */
+export async function runConversion(
+  plan: Plan,
+  outputPath: string,
+  options: ConversionOptions = {},
+): Promise<ConversionReport> {
+  const start = performance.now();
+  const { verify = "kernels", effort = "normal", onProgress, signal } = options;
+  const backend = chooseBackend(options.backend);
+  const header = planOutputHeader(plan, verify, options.provenance);
+  const byteLength = header.byteLength + dataBytes(plan);
+  const inputs = plan.model.files.map(({ path }) => path);
+  const output = { path: outputPath, inputs, force: options.force ?? false, byteLength };
+  checkOutput(output);
+  const memory = planMemory(plan, options);
+  const pool = new WorkerPool(memory.threads);
+
+  const write = async (temporaryPath: string): Promise<ConversionReport> => {
+    const module = backend === "wasm" ? await compileWasm() : undefined;
+    const { results, codebooks } = await runTasks(pool, {
+      setup: {
+        backend,
+        ...(module === undefined ? {} : { module }),
+        arenaBytes: memory.arenaBytes,
+        files: plan.model.files,
+        writtenFiles: [],
+        outputPath: temporaryPath,
+        jobs: jobsOf(plan, header.byteLength),
+        verify,
+        effort,
+      },
+      phase: "convert",
+      jobBytes: plan.tensors.map((tensor) => tensor.byteLength),
+      ...(onProgress === undefined ? {} : { onProgress }),
+      ...(signal === undefined ? {} : { signal }),
+    });
+    const tensors = plan.tensors.map((planned, index) => tensorReport(planned, results[index]!));
+    const report = {
+      input: plan.model.path,
+      output: outputPath,
+      fileBytes: byteLength,
+      sourceHash: sourceHashOf(plan, results),
+      tensors,
+      totals: totalsOf(plan, tensors, results),
+      verify,
+      backend,
+      threads: memory.threads,
+      plannedMemory: memory.peakBytes,
+      seconds: (performance.now() - start) / 1000,
+    };
+    requireQuality(tensors, options, report);
+    const allBooks = plan.tensors.map((planned, i) => (isCopy(planned) ? planned.tensor.codebooks : codebooks[i]));
+    writeHeader(temporaryPath, header.bytes({ tensors, codebooks: allBooks, sourceHash: report.sourceHash }));
+    return report;
+  };
+
+  try {
+    const report = await writeAtomically(output, { write, check: (path) => checkWritten(path, header, outputPath) });
+    return { ...report, seconds: (performance.now() - start) / 1000 };
+  } finally {
+    await pool.close();
+  }
+}
+
+function writeHeader(path: string, bytes: Uint8Array): void {
+  const fd = openSync(path, "r+");
+  try {
+    for (let done = 0; done < bytes.length;) done += writeSync(fd, bytes, done, bytes.length - done, done);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/** Reopens what was written: every tensor must stand in the file as planned. */
+function checkWritten(path: string, header: OutputHeader, outputPath: string): void {
+  const { tensors } = openGguf(path);
+  for (const [index, expected] of header.tensors.entries()) {
+    const found = tensors[index];
+    const isThere = found?.name === expected.name && found.shape.join() === expected.shape.join();
+    if (!isThere || found.extents[0]!.byteOffset !== header.byteLength + expected.byteOffset) {
+      throw new QuantizeError("io", `${outputPath}: tensor ${expected.name} is not there as it was written`);
+    }
+  }
+}
+
+/** Bytes of a tensor's tables and levels. */
+function codebookBytes({ tensor, codec, tables }: TensorPlan): number {
+  const format = findFormat(codec);
+  if (format === undefined || !isCodebookFormat(format)) return 0;
+  return plannedCodebookBytes(format, tables!, sliceCount(tensor.shape));
+}
+
+function tensorReport(planned: TensorPlan, result: TensorResult): TensorReport {
+  const { tensor, codec, layout, tables, byteLength, reason, isFallback } = planned;
+  const weights = elementCount(tensor.shape);
+  const bookBytes = codebookBytes(planned);
+  const quality = qualityOf(result);
+  return {
+    name: tensor.name,
+    shape: tensor.shape,
+    weights,
+    from: { codec: tensor.codec, layout: tensor.layout },
+    to: { codec, layout },
+    ...(tables === undefined ? {} : { tables }),
+    byteLength,
+    codebookBytes: bookBytes,
+    bitsPerWeight: (8 * (byteLength + bookBytes)) / weights,
+    ...(quality === undefined ? {} : { quality }),
+    reason,
+    isFallback,
+    sourceHash: formatHash(result.sourceHash),
+    hash: formatHash(result.hash),
+    seconds: result.seconds,
+  };
+}
+
+function totalsOf(
+  { tensors: planned }: Plan,
+  tensors: readonly TensorReport[],
+  results: readonly TensorResult[],
+): Totals {
+  const sum = (value: (report: TensorReport) => number): number => tensors.reduce((total, t) => total + value(t), 0);
+  const weights = sum((tensor) => tensor.weights);
+  const bytes = sum((tensor) => tensor.byteLength + tensor.codebookBytes);
+  return {
+    weights,
+    tensors: tensors.length,
+    encodedTensors: planned.filter((tensor) => !isCopy(tensor)).length,
+    fallbacks: tensors.filter((tensor) => tensor.isFallback).length,
+    sourceBytes: planned.reduce((total, { tensor }) => total + storedBytes(tensor), 0),
+    bytes,
+    bitsPerWeight: (8 * bytes) / weights,
+    ...pooledQuality(results),
+  };
+}
+
+/** Hash of the model that was read: over its tensors in the order of the input. */
+function sourceHashOf({ model, tensors }: Plan, results: readonly TensorResult[]): string {
+  const hashes = new Map(tensors.map(({ tensor }, index) => [tensor.name, results[index]!.sourceHash]));
+  return formatHash(combineHashes(model.tensors.map(({ name }) => hashes.get(name) ?? 0n)));
+}

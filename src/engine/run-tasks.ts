@@ -1,0 +1,88 @@
+/** Drives a pool through all bands of all jobs, and gathers what comes back by tensor. */
+import type { Codebook } from "../../codecs/codec.ts";
+import { elementCount, rowCount, sliceCount } from "../read/model.ts";
+import { bandsOf } from "./bands.ts";
+import { startSyncing } from "./background-sync.ts";
+import type { Phase, Progress } from "./conversion.types.ts";
+import { combineBands, type TensorResult } from "./results.ts";
+import { makeSchedule } from "./schedule.ts";
+import type { BandResult, TaskResult, WorkerSetup } from "./tasks.types.ts";
+import type { WorkerPool } from "./worker-pool.ts";
+
+export interface TaskRun {
+  readonly setup: WorkerSetup;
+  readonly phase: Phase;
+  /** Bytes of each job, as progress counts them. */
+  readonly jobBytes: readonly number[];
+  readonly onProgress?: (progress: Progress) => void;
+  readonly signal?: AbortSignal;
+}
+
+export interface TaskResults {
+  /** One per job. */
+  readonly results: readonly TensorResult[];
+  /** The codebooks that were fitted, slice by slice; undefined for jobs without. */
+  readonly codebooks: readonly (readonly Codebook[] | undefined)[];
+}
+
+/** Fits that may be ready or in work ahead of their bands, per thread. */
+const FITS_AHEAD = 2;
+
+/** @throws the first failure of any worker, or the signal's reason */
+export async function runTasks(pool: WorkerPool, run: TaskRun): Promise<TaskResults> {
+  const { setup, phase, jobBytes, onProgress, signal } = run;
+  const { jobs, outputPath } = setup;
+  const schedule = makeSchedule(
+    jobs.map(({ tensor, tables }) => ({ shape: tensor.shape, isFitted: tables !== undefined })),
+    FITS_AHEAD * pool.threads,
+  );
+  const bands: BandResult[][] = jobs.map(() => []);
+  const missing = jobs.map(({ tensor }) => bandsOf(tensor.shape).length);
+  const fitSeconds = jobs.map(() => 0);
+  const codebooks = jobs.map(({ tensor, tables }) =>
+    tables === undefined ? undefined : new Array<Codebook>(sliceCount(tensor.shape)),
+  );
+  const progress = {
+    phase,
+    weightsDone: 0,
+    weightsTotal: jobs.reduce((sum, { tensor }) => sum + elementCount(tensor.shape), 0),
+    bytesDone: 0,
+    bytesTotal: jobBytes.reduce((sum, bytes) => sum + bytes, 0),
+    tensorsDone: 0,
+    tensorsTotal: jobs.length,
+  };
+  const countBand = (result: BandResult, rows: number) => {
+    const { tensor } = jobs[result.job]!;
+    bands[result.job]![result.index] = result;
+    missing[result.job]!--;
+    progress.weightsDone += rows * tensor.shape[0]!;
+    progress.bytesDone += (rows / rowCount(tensor.shape)) * jobBytes[result.job]!;
+    if (missing[result.job] === 0) progress.tensorsDone++;
+    return tensor.name;
+  };
+  const onResult = (result: TaskResult) => {
+    if (result.kind === "fit") {
+      const { job, slice, codebook, seconds } = result.fit;
+      codebooks[job]![slice] = codebook;
+      fitSeconds[job]! += seconds;
+      schedule.fitted(job, slice, codebook);
+      return;
+    }
+    const names = result.bands.map((band) => countBand(band, band.rows));
+    sync?.wrote(progress.bytesDone);
+    onProgress?.({ ...progress, tensor: names.at(-1)! });
+  };
+
+  const sync = outputPath === undefined ? undefined : startSyncing(outputPath);
+  try {
+    onProgress?.({ ...progress });
+    await pool.run(setup, () => schedule.next(), onResult, signal);
+  } finally {
+    await sync?.stop();
+  }
+  const results = bands.map((parts, job) => {
+    const combined = combineBands(parts);
+    return { ...combined, seconds: combined.seconds + fitSeconds[job]! };
+  });
+  return { results, codebooks };
+}

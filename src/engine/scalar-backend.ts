@@ -1,0 +1,47 @@
+/** The definitions themselves, run on views of the worker's memory. */
+import { isCodebookFormat, resolveCodec } from "../../codecs/registry.ts";
+import { pack, unpack } from "../../layouts/weave.ts";
+import { addErrorSums, ERROR_SUM_COUNT } from "../verify/error-sums.ts";
+import { XXH64_STATE_BYTES, xxh64Add } from "../verify/xxh64.ts";
+import type { Backend } from "./backend.ts";
+
+/** @param base first address of `memory` that may be used */
+export function scalarBackend(memory: Uint8Array, base: number): Backend {
+  const bytes = (address: number, length: number): Uint8Array => memory.subarray(address, address + length);
+  const floats = (address: number, length: number): Float32Array =>
+    new Float32Array(memory.buffer, memory.byteOffset + address, length);
+  return {
+    name: "scalar",
+    memory,
+    base,
+    bindCodec: (format, codebook) => ({
+      codec: isCodebookFormat(format) ? resolveCodec(format.name, codebook) : format,
+      prepared: 0,
+    }),
+    bindWeave: (weave) => ({ weave, plan: 0 }),
+    decode({ codec }, src, dst, weights) {
+      codec.decode(bytes(src, (weights / codec.blockSize) * codec.blockBytes), floats(dst, weights));
+    },
+    encode({ codec }, src, dst, rows, rowLength, importance) {
+      const count = rows * rowLength;
+      codec.encode!(floats(src, count), bytes(dst, (count / codec.blockSize) * codec.blockBytes), {
+        rowLength,
+        ...(importance === 0 ? {} : { importance: floats(importance, rowLength) }),
+      });
+    },
+    pack({ weave }, src, dst, rows, rowBytes) {
+      pack(weave, bytes(src, rows * rowBytes), bytes(dst, rows * rowBytes), rows, rowBytes);
+    },
+    unpack({ weave }, src, dst, rows, rowBytes) {
+      unpack(weave, bytes(src, rows * rowBytes), bytes(dst, rows * rowBytes), rows, rowBytes);
+    },
+    addErrorSums(a, b, rows, rowLength, sums) {
+      const out = new Float64Array(memory.buffer, memory.byteOffset + sums, ERROR_SUM_COUNT);
+      addErrorSums(floats(a, rows * rowLength), floats(b, rows * rowLength), rowLength, out);
+    },
+    allFinite: (src, count) => floats(src, count).every(Number.isFinite),
+    addToHash(state, src, length) {
+      xxh64Add(bytes(state, XXH64_STATE_BYTES), bytes(src, length));
+    },
+  };
+}

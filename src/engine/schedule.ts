@@ -1,0 +1,116 @@
+/**
+ * The order of work: bands in output order, small ones batched; fits of codebooks a little ahead of the bands that
+ * wait for them. Pure bookkeeping, no threads.
+ *
+ * A fit is handed out while fewer than `fitsAhead` fitted slices lie ready or in work, so that the next tensors'
+ * tables are learned while the current ones are encoded; when no band is ready, fits go on beyond that bound. A band
+ * is ready when its slice is fitted, and later bands may overtake one that waits: so with any number of threads, one
+ * included, something can always run.
+ */
+import type { Codebook } from "../../codecs/codec.ts";
+import { bandsOf } from "./bands.ts";
+import type { BandTask, Task } from "./tasks.types.ts";
+
+/** Small bands go together in one message until they have this many weights. */
+const BATCH_WEIGHTS = 2 ** 19;
+
+/** What the schedule needs to know of a job. */
+export interface ScheduledJob {
+  readonly shape: readonly number[];
+  /** True when tables are to be learned first. */
+  readonly isFitted: boolean;
+}
+
+interface Batch {
+  readonly bands: readonly BandTask[];
+  /** Keys of the slices whose fits it needs. */
+  readonly needs: readonly string[];
+}
+
+export interface Schedule {
+  /** The next task to hand out; undefined when nothing is ready or nothing is left. */
+  next(): Task | undefined;
+  /** Tells that a slice has its tables. */
+  fitted(job: number, slice: number, codebook: Codebook): void;
+}
+
+const sliceKey = (job: number, slice: number): string => `${job}/${slice}`;
+
+function batchesOf(jobs: readonly ScheduledJob[]): Batch[] {
+  const batches: Batch[] = [];
+  let bands: BandTask[] = [];
+  let weights = 0;
+  const flush = () => {
+    if (bands.length === 0) return;
+    const fitted = bands.filter(({ job }) => jobs[job]!.isFitted);
+    batches.push({ bands, needs: [...new Set(fitted.map(({ job, band }) => sliceKey(job, band.slice)))] });
+    bands = [];
+    weights = 0;
+  };
+  for (const [job, { shape }] of jobs.entries()) {
+    for (const [index, band] of bandsOf(shape).entries()) {
+      const size = (band.endRow - band.startRow) * shape[0]!;
+      if (weights + size > BATCH_WEIGHTS) flush();
+      bands.push({ job, index, band });
+      weights += size;
+    }
+  }
+  flush();
+  return batches;
+}
+
+/** @param fitsAhead how many fits may be ready or in work before their bands */
+export function makeSchedule(jobs: readonly ScheduledJob[], fitsAhead: number): Schedule {
+  const batches: (Batch | undefined)[] = batchesOf(jobs);
+  /** Batches that need each slice and were not handed out yet; slices in the order of their first use. */
+  const users = new Map<string, number>();
+  for (const batch of batches) for (const key of batch!.needs) users.set(key, (users.get(key) ?? 0) + 1);
+  const fits = [...users.keys()];
+  const started = new Set<string>();
+  const codebooks = new Map<string, Codebook>();
+  let firstBatch = 0;
+  let fitsInUse = 0;
+
+  const takeFit = (): Task => {
+    const key = fits[started.size]!;
+    started.add(key);
+    fitsInUse++;
+    const [job, slice] = key.split("/").map(Number) as [number, number];
+    return { kind: "fit", job, slice };
+  };
+
+  const takeBatch = (position: number, { bands, needs }: Batch): Task => {
+    batches[position] = undefined;
+    while (firstBatch < batches.length && batches[firstBatch] === undefined) firstBatch++;
+    const withBooks = bands.map((task) => {
+      const codebook = codebooks.get(sliceKey(task.job, task.band.slice));
+      return codebook === undefined ? task : { ...task, codebook };
+    });
+    for (const key of needs) {
+      const left = users.get(key)! - 1;
+      users.set(key, left);
+      if (left === 0) {
+        codebooks.delete(key);
+        fitsInUse--;
+      }
+    }
+    return { kind: "bands", bands: withBooks };
+  };
+
+  return {
+    next() {
+      if (started.size < fits.length && fitsInUse < fitsAhead) return takeFit();
+      for (let position = firstBatch; position < batches.length; position++) {
+        const batch = batches[position];
+        if (batch === undefined) continue;
+        if (batch.needs.every((key) => codebooks.has(key))) return takeBatch(position, batch);
+        // Fits start in the order of use: whatever needs one that has not begun comes later.
+        if (batch.needs.some((key) => !started.has(key))) break;
+      }
+      return started.size < fits.length ? takeFit() : undefined;
+    },
+    fitted(job, slice, codebook) {
+      codebooks.set(sliceKey(job, slice), codebook);
+    },
+  };
+}

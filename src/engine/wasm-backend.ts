@@ -1,0 +1,53 @@
+/** The SIMD twins, called on the worker's memory; a loop without a twin runs its definition on the same memory. */
+import { isCodebookFormat } from "../../codecs/registry.ts";
+import { weavePlan } from "../../layouts/weave-plan.ts";
+import type { Backend } from "./backend.ts";
+import { scalarBackend } from "./scalar-backend.ts";
+
+const PAGE_BYTES = 65536;
+
+type WasmFunction = (...args: number[]) => number;
+
+/**
+ * One instance with a memory of its own.
+ * @param arenaBytes room that the worker's buffers need, beyond the module's own static data
+ */
+export function wasmBackend(module: WebAssembly.Module, arenaBytes: number): Backend {
+  const memory = new WebAssembly.Memory({ initial: 16 });
+  const { exports } = new WebAssembly.Instance(module, { env: { memory } });
+  const functions = exports as Record<string, WasmFunction>;
+  const base = (functions["heap_base"]!() + 63) & ~63;
+  const pages = Math.ceil((base + arenaBytes) / PAGE_BYTES);
+  const present = memory.buffer.byteLength / PAGE_BYTES;
+  if (pages > present) memory.grow(pages - present);
+  const bytes = new Uint8Array(memory.buffer);
+  const scalar = scalarBackend(bytes, base);
+  return {
+    ...scalar,
+    name: "wasm",
+    bindWeave(weave, address) {
+      bytes.set(weavePlan(weave), address);
+      return { weave, plan: address };
+    },
+    decode(bound, src, dst, weights) {
+      const twin = functions[`decode_${bound.codec.name}`];
+      if (twin === undefined || isCodebookFormat(bound.codec)) scalar.decode(bound, src, dst, weights);
+      else twin(src, dst, weights / bound.codec.blockSize);
+    },
+    encode(bound, src, dst, rows, rowLength, importance) {
+      const twin = functions[`encode_${bound.codec.name}`];
+      if (twin === undefined || isCodebookFormat(bound.codec)) {
+        scalar.encode(bound, src, dst, rows, rowLength, importance);
+      } else twin(src, dst, rows, rowLength, importance);
+    },
+    pack({ weave, plan }, src, dst, rows, rowBytes) {
+      functions["weave_pack"]!(src, dst, rows / weave.rowsPerGroup, rowBytes / weave.format.blockBytes, plan);
+    },
+    unpack({ weave, plan }, src, dst, rows, rowBytes) {
+      functions["weave_unpack"]!(src, dst, rows / weave.rowsPerGroup, rowBytes / weave.format.blockBytes, plan);
+    },
+    addErrorSums: (a, b, rows, rowLength, sums) => void functions["error_sums"]!(a, b, rows, rowLength, sums),
+    allFinite: (src, count) => functions["all_finite"]!(src, count) === 1,
+    addToHash: (state, src, length) => void functions["xxh64_add"]!(state, src, length),
+  };
+}

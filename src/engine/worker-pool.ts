@@ -1,0 +1,97 @@
+/** Threads with a life: started early, fed with tasks, ended together. */
+import { Worker } from "node:worker_threads";
+import { restoreFailure } from "./failure.ts";
+import type { FromWorker, Task, TaskResult, ToWorker, WorkerSetup } from "./tasks.types.ts";
+
+/** One task runs, one waits: a worker never idles while its answer travels. */
+const TASKS_PER_WORKER = 2;
+
+interface Member {
+  readonly worker: Worker;
+  /** Tasks sent and not answered. */
+  load: number;
+}
+
+/** A pool serves one run: workers keep the run's setup and open files until `close`. */
+export class WorkerPool {
+  readonly #members: Member[];
+  #broken: unknown;
+
+  /** Starts threads at once, so that they load while the caller still plans. */
+  constructor(threads: number) {
+    this.#members = Array.from({ length: threads }, () => ({
+      worker: new Worker(new URL("./worker.js", import.meta.url)),
+      load: 0,
+    }));
+    // Until `run` listens, a failure to start is only remembered.
+    for (const { worker } of this.#members) worker.on("error", (error) => (this.#broken ??= error));
+  }
+
+  get threads(): number {
+    return this.#members.length;
+  }
+
+  /** Ends threads beyond the first `count`. */
+  async shrink(count: number): Promise<void> {
+    const surplus = this.#members.splice(count);
+    await Promise.all(surplus.map(({ worker }) => worker.terminate()));
+  }
+
+  /**
+   * Runs tasks until `next` has none left and all are answered.
+   * @param next the task to run now; `undefined` when none is ready, or none is left
+   * @param onResult called with each answer, after which `next` may know more tasks
+   * @throws the first failure, as it was thrown in the worker; or the signal's reason
+   */
+  async run(
+    setup: WorkerSetup,
+    next: () => Task | undefined,
+    onResult: (result: TaskResult) => void,
+    signal?: AbortSignal,
+  ): Promise<void> {
+    signal?.throwIfAborted();
+    let id = 0;
+    await new Promise<void>((resolve, reject) => {
+      const pump = () => {
+        for (let load = 0; load < TASKS_PER_WORKER; load++) {
+          for (const member of this.#members) {
+            if (member.load > load) continue;
+            const task = next();
+            if (task === undefined) {
+              if (this.#members.every((other) => other.load === 0)) resolve();
+              return;
+            }
+            member.load++;
+            member.worker.postMessage({ kind: "task", id: id++, task } satisfies ToWorker);
+          }
+        }
+      };
+      for (const member of this.#members) {
+        member.worker.on("message", (message: FromWorker) => {
+          member.load--;
+          if ("failure" in message) {
+            reject(restoreFailure(message.failure));
+            return;
+          }
+          try {
+            onResult(message.result);
+            pump();
+          } catch (error) {
+            reject(error);
+          }
+        });
+        member.worker.on("error", reject);
+        member.worker.on("exit", (code) => reject(new Error(`a worker thread ended with code ${code}`)));
+        member.worker.postMessage({ kind: "setup", setup } satisfies ToWorker);
+      }
+      signal?.addEventListener("abort", () => reject(signal.reason), { once: true });
+      if (this.#broken !== undefined) reject(this.#broken);
+      else pump();
+    });
+  }
+
+  /** Ends all threads, whatever they are doing. */
+  async close(): Promise<void> {
+    await this.shrink(0);
+  }
+}

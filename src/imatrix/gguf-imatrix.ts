@@ -1,0 +1,76 @@
+/**
+ * Importance in GGUF, as llama-imatrix writes it: for each tensor `<name>.in_sum2`, sums of squares, `[columns,
+ * slices]`, and `<name>.counts`, `[1, slices]`, both f32; `imatrix.datasets` and `imatrix.chunk_count` as keys.
+ */
+import { QuantizeError } from "../errors.ts";
+import { elementCount, type Metadata, type Model, type Tensor } from "../read/model.ts";
+import { openGguf } from "../read/open-gguf.ts";
+import { quote } from "../read/quote.ts";
+import { closeModelFiles, openModelFiles, readTensorRows } from "../read/read-tensor.ts";
+import { rowCount } from "../read/model.ts";
+import type { ImatrixContent, ImatrixEntry } from "./imatrix.types.ts";
+
+const SUMS = ".in_sum2";
+const COUNTS = ".counts";
+
+function readFloats(model: Model, fds: readonly number[], tensor: Tensor): Float32Array {
+  if (tensor.codec !== "f32") {
+    const where = `${model.path}: tensor ${quote(tensor.name)}`;
+    throw new QuantizeError("bad-format", `${where}: expected f32, found ${tensor.codec}`);
+  }
+  const floats = new Float32Array(elementCount(tensor.shape));
+  readTensorRows(model.files, fds, tensor, 0, rowCount(tensor.shape), new Uint8Array(floats.buffer));
+  return floats;
+}
+
+function datasetsOf(metadata: Metadata): string[] {
+  const entry = metadata.get("imatrix.datasets");
+  return entry?.type === "array" && entry.elementType === "string" ? Array.from(entry.values, String) : [];
+}
+
+function chunkCountOf(metadata: Metadata): number | undefined {
+  const entry = metadata.get("imatrix.chunk_count");
+  return entry === undefined || entry.type === "array" || typeof entry.value === "string"
+    ? undefined
+    : Math.max(0, Number(entry.value));
+}
+
+/** @throws QuantizeError `bad-format` for anything that is no GGUF file, or no importance matrix */
+export function readGgufImatrix(path: string): ImatrixContent {
+  const model = openGguf(path);
+  const byName = new Map(model.tensors.map((tensor) => [tensor.name, tensor]));
+  const missing = (name: string, what: string) =>
+    new QuantizeError(
+      "bad-format",
+      `${path}: ${quote(name)} has ${what}; expected both <tensor>${SUMS} and <tensor>${COUNTS}`,
+    );
+  const fds = openModelFiles(model.files);
+  try {
+    const entries: ImatrixEntry[] = [];
+    for (const tensor of model.tensors) {
+      if (tensor.name.endsWith(COUNTS)) {
+        const name = tensor.name.slice(0, -COUNTS.length);
+        if (!byName.has(name + SUMS)) throw missing(name, "counts, but no sums");
+      }
+      if (!tensor.name.endsWith(SUMS)) continue;
+      const name = tensor.name.slice(0, -SUMS.length);
+      const counts = byName.get(name + COUNTS);
+      if (counts === undefined) throw missing(name, "sums, but no counts");
+      // Counts are whole numbers stored as f32.
+      const rounded = Array.from(readFloats(model, fds, counts), Math.round);
+      entries.push({ name, sums: readFloats(model, fds, tensor), counts: rounded });
+    }
+    if (entries.length === 0)
+      throw new QuantizeError(
+        "bad-format",
+        `${path}: expected tensors named <tensor>${SUMS}, found none: no importance matrix`,
+      );
+    const chunkCount = chunkCountOf(model.metadata);
+    return {
+      ...{ format: "gguf", entries, datasets: datasetsOf(model.metadata) },
+      ...(chunkCount === undefined ? {} : { chunkCount }),
+    };
+  } finally {
+    closeModelFiles(fds);
+  }
+}

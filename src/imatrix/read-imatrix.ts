@@ -1,0 +1,86 @@
+/**
+ * Opens an importance matrix, of either format, and turns its sums into means: sum / count in f32, as llama.cpp does.
+ * A slice that was never met (an expert that no token was sent to), or met by zeros only, is neutral: all columns
+ * count alike.
+ */
+import { QuantizeError } from "../errors.ts";
+import { GGUF_MAGIC } from "../read/gguf-types.ts";
+import { readU32 } from "../read/byte-cursor.ts";
+import { withCursor } from "../read/input-file.ts";
+import { quote } from "../read/quote.ts";
+import { readGgufImatrix } from "./gguf-imatrix.ts";
+import type { Imatrix, ImatrixContent, ImatrixEntry } from "./imatrix.types.ts";
+import { readLegacyImatrix } from "./legacy-imatrix.ts";
+
+/** Which entries to use, by parts of their names. At most one of the two. */
+export interface ImatrixFilter {
+  /** Only entries whose name contains one of these. */
+  readonly include?: readonly string[];
+  /** All entries but those whose name contains one of these. */
+  readonly exclude?: readonly string[];
+}
+
+function readContent(path: string): ImatrixContent {
+  return withCursor(path, (cursor) => {
+    const isGguf = cursor.byteLength >= 4 && readU32(cursor) === GGUF_MAGIC;
+    cursor.position = 0;
+    return isGguf ? readGgufImatrix(path) : readLegacyImatrix(cursor);
+  });
+}
+
+/** Means of one entry, in place of its sums, and the number of slices without a measurement. */
+function toMeans(path: string, { name, sums, counts }: ImatrixEntry): { means: Float32Array; unseen: number } {
+  const where = `${path}: entry ${quote(name)}`;
+  if (counts.length === 0 || sums.length === 0 || sums.length % counts.length !== 0)
+    throw new QuantizeError("bad-data", `${where}: ${sums.length} sums do not divide by ${counts.length} counts`);
+  const columns = sums.length / counts.length;
+  let unseen = 0;
+  for (const [slice, count] of counts.entries()) {
+    if (!Number.isFinite(count))
+      throw new QuantizeError("bad-data", `${where}, slice ${slice}: expected a finite count, found ${count}`);
+    const part = sums.subarray(slice * columns, (slice + 1) * columns);
+    for (const [column, sum] of part.entries()) {
+      if (!Number.isFinite(sum) || sum < 0)
+        throw new QuantizeError(
+          "bad-data",
+          `${where}, column ${column}${counts.length > 1 ? ` of slice ${slice}` : ""}: ` +
+            `expected a finite sum of squares, found ${sum}`,
+        );
+    }
+    const isSeen = count > 0 && part.some((sum) => sum > 0);
+    if (!isSeen) unseen += 1;
+    const divisor = Math.fround(count);
+    for (let column = 0; column < columns; column++) part[column] = isSeen ? part[column]! / divisor : 1;
+  }
+  return { means: sums, unseen };
+}
+
+function isWanted(name: string, { include, exclude }: ImatrixFilter): boolean {
+  if (include !== undefined && include.length > 0) return include.some((part) => name.includes(part));
+  return !(exclude ?? []).some((part) => name.includes(part));
+}
+
+/**
+ * Reads an importance matrix.
+ * @throws QuantizeError `io`, `bad-format`, `bad-data` (naming tensor and column), `usage` when both filters are given
+ * or nothing is left
+ */
+export function readImatrix(path: string, filter: ImatrixFilter = {}): Imatrix {
+  if ((filter.include?.length ?? 0) > 0 && (filter.exclude?.length ?? 0) > 0)
+    throw new QuantizeError("usage", "importance: give names to include or names to exclude, not both");
+  const content = readContent(path);
+  const entries = new Map<string, Float32Array>();
+  const unseenSlices = new Map<string, number>();
+  for (const entry of content.entries) {
+    if (entries.has(entry.name))
+      throw new QuantizeError("bad-format", `${path}: two entries are named ${quote(entry.name)}`);
+    if (!isWanted(entry.name, filter)) continue;
+    const { means, unseen } = toMeans(path, entry);
+    entries.set(entry.name, means);
+    if (unseen > 0) unseenSlices.set(entry.name, unseen);
+  }
+  if (entries.size === 0)
+    throw new QuantizeError("usage", `${path}: none of its ${content.entries.length} entries has a wanted name`);
+  const { format, datasets, chunkCount } = content;
+  return { path, format, entries, datasets, unseenSlices, ...(chunkCount === undefined ? {} : { chunkCount }) };
+}

@@ -1,0 +1,73 @@
+/** From what was asked for to what a tensor's shape allows: block sizes along the row, groups of rows in a layout. */
+import { findFormat } from "../../codecs/registry.ts";
+import { findWeave } from "../../layouts/registry.ts";
+import { rowCount, sliceCount, type Tensor } from "../read/model.ts";
+import { resolveLayout } from "./resolve-target.ts";
+import { rowsFit, shapeFallback } from "./shape-fallback.ts";
+import { isRowLookup } from "./tensor-role.ts";
+
+/** What was asked for, for one tensor. */
+export interface Wish {
+  /** A type's registry name, or `keep`. */
+  readonly type: string;
+  readonly layout: string;
+  readonly tables: number | "auto";
+  /** Who asked: `scheme`, `mix`, `rule 2`, ... */
+  readonly reason: string;
+}
+
+/** What a tensor becomes, before sizes. */
+export interface TypeChoice {
+  readonly tensor: Tensor;
+  readonly codec: string;
+  readonly layout: string;
+  readonly tables: number | "auto";
+  readonly reason: string;
+  readonly isFallback: boolean;
+}
+
+/** A type that GGUF can hold without loss of the tensor's values: its own, where GGUF has a number for it. */
+export function storableType(tensor: Tensor): string {
+  const format = findFormat(tensor.codec);
+  return format === undefined || format.ggmlType !== undefined || format.kind === "codebook" ? tensor.codec : "f16";
+}
+
+/** Why the rows of a tensor cannot take a layout, or undefined when they can. */
+function layoutProblem(tensor: Tensor, codec: string, layout: string): string | undefined {
+  const format = findFormat(codec);
+  const weave = format === undefined ? undefined : findWeave(format, layout);
+  if (weave === undefined) return `${codec} does not come in ${layout}`;
+  const rows = rowCount(tensor.shape) / sliceCount(tensor.shape);
+  return rows % weave.rowsPerGroup === 0 ? undefined : `${rows} rows do not divide by ${weave.rowsPerGroup}`;
+}
+
+/** Floats have nothing to weave, and tensors read by row number must keep their rows whole. */
+function isPackable(tensor: Tensor, codec: string): boolean {
+  const format = findFormat(codec);
+  return format !== undefined && format.kind !== "float" && !isRowLookup(tensor.name);
+}
+
+/**
+ * Fits a wish to the tensor's shape. The type decides first: a tensor that falls back to another type still takes the
+ * layout, if it can.
+ * @param keep where the type does not fit, leave the tensor as it is stored instead of taking the nearest type
+ */
+export function fitShape(tensor: Tensor, wish: Wish, keep: boolean): TypeChoice {
+  const { tables } = wish;
+  const wanted = wish.type === "keep" ? storableType(tensor) : wish.type;
+  let codec = wanted;
+  let reason = wish.type === "keep" ? `${wish.reason}: keep` : wish.reason;
+  let isFallback = false;
+  if (wanted !== tensor.codec && !rowsFit(wanted, tensor.shape[0]!)) {
+    codec = keep ? storableType(tensor) : shapeFallback(wanted, tensor.shape[0]!);
+    const blockSize = findFormat(wanted)!.blockSize;
+    reason = `${keep ? "kept" : "fallback"}: rows of ${tensor.shape[0]} do not divide by ${blockSize} (${wanted})`;
+    isFallback = true;
+  }
+  const rows = rowCount(tensor.shape) / sliceCount(tensor.shape);
+  const layout = isPackable(tensor, codec) ? resolveLayout(wish.layout, findFormat(codec), rows) : "rows";
+  if (layout === "rows") return { tensor, codec, layout, tables, reason, isFallback };
+  const problem = layoutProblem(tensor, codec, layout);
+  if (problem === undefined) return { tensor, codec, layout, tables, reason, isFallback };
+  return { tensor, codec, layout: "rows", tables, reason: isFallback ? reason : `rows: ${problem}`, isFallback: true };
+}
