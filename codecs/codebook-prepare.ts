@@ -101,6 +101,23 @@ function writeCodebook(format: CodebookFormat, { tables, levels }: Codebook, ima
   return header;
 }
 
+/** Where the parts of an encoder's image lie. */
+function imageShape(format: CodebookFormat, tableCount: number) {
+  const points = 1 << format.codeBits;
+  const stride = (tableCount + 7) & ~7;
+  const bins = format.dimension === 1 ? 256 : 40;
+  const rows = bins ** format.dimension;
+  const thresholdsAt = HEADER_BYTES + 256 * format.tableLength + 1024;
+  const errorsAt = thresholdsAt + 256 * points * (format.dimension === 1 ? 2 : 8);
+  const scratchAt = errorsAt + rows * stride * 2;
+  return { stride, bins, rows, thresholdsAt, errorsAt, scratchAt, byteLength: scratchAt + SCRATCH_BYTES };
+}
+
+/** Bytes of what `prepareCodebook` returns for a codebook of `tableCount` tables; `prepareDecoding` takes fewer. */
+export function preparedBytes(format: CodebookFormat, tableCount: number): number {
+  return imageShape(format, tableCount).byteLength;
+}
+
 /**
  * All that the encoder needs.
  * @param codebook without levels while they are not known: scales are then left as they are
@@ -111,13 +128,8 @@ export function prepareCodebook(format: CodebookFormat, codebook: Codebook, effo
   const points = 1 << format.codeBits;
   const tableCount = tables.length / format.tableLength;
   checkAscending(format, codebook, points);
-  const stride = (tableCount + 7) & ~7;
-  const bins = format.dimension === 1 ? 256 : 40;
-  const rows = bins ** format.dimension;
-  const thresholdsAt = HEADER_BYTES + 256 * format.tableLength + 1024;
-  const errorsAt = thresholdsAt + 256 * points * (format.dimension === 1 ? 2 : 8);
-  const scratchAt = errorsAt + rows * stride * 2;
-  const image = new Uint8Array(scratchAt + SCRATCH_BYTES);
+  const { stride, bins, rows, thresholdsAt, errorsAt, scratchAt, byteLength } = imageShape(format, tableCount);
+  const image = new Uint8Array(byteLength);
   const header = writeCodebook(format, codebook, image);
   const floats = new Float32Array(image.buffer, 0, HEADER_BYTES / 4);
   const { trials, refined } = searchSize(effort, tableCount);

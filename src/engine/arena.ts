@@ -3,6 +3,8 @@
  * behind it, as the SIMD loops expect. Pure arithmetic, so that the plan knows what a worker needs.
  */
 import type { BlockFormat } from "../../codecs/codec.ts";
+import { preparedBytes } from "../../codecs/codebook-prepare.ts";
+import { isCodebookFormat } from "../../codecs/registry.ts";
 import { weavePlan } from "../../layouts/weave-plan.ts";
 import type { Weave } from "../../layouts/layout.ts";
 import { ERROR_SUM_COUNT } from "../verify/error-sums.ts";
@@ -10,6 +12,9 @@ import { XXH64_STATE_BYTES } from "../verify/xxh64.ts";
 import type { JobShape, JobSide } from "./job-shape.ts";
 
 const ALIGNMENT = 64;
+
+/** Tables are numbered by a byte. */
+const MAX_TABLES = 256;
 
 /** Addresses; what a job does not need has no bytes of its own. */
 export interface Arena {
@@ -36,27 +41,42 @@ export interface Arena {
   readonly end: number;
 }
 
+function isWoven({ weave }: JobSide): boolean {
+  return weave.layout !== "rows";
+}
+
 function planBytes(weave: Weave): number {
   return weave.layout === "rows" ? 0 : weavePlan(weave).length;
 }
 
-/** Bytes that the SIMD twins of a format with learned tables want to know about them. */
-export function preparedBytes(_format: BlockFormat): number {
-  return 0;
+/** Bytes of the image of a format's learned tables, as many as it may have. */
+function imageBytes(format: BlockFormat): number {
+  return isCodebookFormat(format) ? preparedBytes(format, MAX_TABLES) : 0;
 }
 
-/** Lays out a job's buffers from address `base` on. */
-export function planArena(shape: JobShape, base: number): Arena {
+type Take = (bytes: number) => number;
+
+/** Hands out addresses from `base` on; `end` is the first byte behind the last buffer. */
+function allocator(base: number): { readonly take: Take; readonly end: () => number } {
   let end = base;
-  const take = (bytes: number): number => {
-    const address = Math.ceil(end / ALIGNMENT) * ALIGNMENT;
-    end = address + bytes + ALIGNMENT;
-    return address;
+  return {
+    take(bytes) {
+      const address = Math.ceil(end / ALIGNMENT) * ALIGNMENT;
+      end = address + bytes + ALIGNMENT;
+      return address;
+    },
+    end: () => end,
   };
+}
+
+const FLOAT_BYTES = Float32Array.BYTES_PER_ELEMENT;
+
+/** Lays out the buffers of a job's bands from address `base` on. */
+export function planArena(shape: JobShape, base: number): Arena {
+  const { take, end } = allocator(base);
   const { source, target, chunkRows, rowLength } = shape;
   const chunkBytes = (side: JobSide): number => chunkRows * side.rowBytes;
-  const weightBytes = shape.isCopy ? 0 : chunkRows * rowLength * Float32Array.BYTES_PER_ELEMENT;
-  const isWoven = (side: JobSide): boolean => side.weave.layout !== "rows";
+  const weightBytes = shape.isCopy ? 0 : chunkRows * rowLength * FLOAT_BYTES;
   const stored = take(chunkBytes(source));
   const unwoven = isWoven(source) ? take(chunkBytes(source)) : stored;
   const weights = take(weightBytes);
@@ -71,14 +91,40 @@ export function planArena(shape: JobShape, base: number): Arena {
     woven,
     reread,
     decoded: take(weightBytes),
-    importance: take(rowLength * Float32Array.BYTES_PER_ELEMENT),
+    importance: take(rowLength * FLOAT_BYTES),
     sums: take(ERROR_SUM_COUNT * Float64Array.BYTES_PER_ELEMENT),
     sourceHash: take(XXH64_STATE_BYTES),
     hash: take(XXH64_STATE_BYTES),
     sourcePlan: take(planBytes(source.weave)),
     targetPlan: take(planBytes(target.weave)),
-    sourceTables: take(preparedBytes(source.format)),
-    targetTables: take(preparedBytes(target.format)),
-    end,
+    sourceTables: take(imageBytes(source.format)),
+    targetTables: take(imageBytes(target.format)),
+    end: end(),
+  };
+}
+
+/** Addresses of what a fit needs; they lie apart from those of bands, so that neither disturbs the other. */
+export interface FitArena {
+  /** One group of rows: as stored, in row order, as weights. */
+  readonly stored: number;
+  readonly unwoven: number;
+  readonly weights: number;
+  readonly sourcePlan: number;
+  readonly sourceTables: number;
+  readonly end: number;
+}
+
+/** Lays out the buffers of a fit from address `base` on. */
+export function planFitArena({ source, rowLength }: JobShape, base: number): FitArena {
+  const { take, end } = allocator(base);
+  const { rowsPerGroup } = source.weave;
+  const stored = take(rowsPerGroup * source.rowBytes);
+  return {
+    stored,
+    unwoven: isWoven(source) ? take(rowsPerGroup * source.rowBytes) : stored,
+    weights: take(rowsPerGroup * rowLength * FLOAT_BYTES),
+    sourcePlan: take(planBytes(source.weave)),
+    sourceTables: take(imageBytes(source.format)),
+    end: end(),
   };
 }

@@ -5,11 +5,18 @@
  * scalar backend calls the TypeScript definitions on views of the memory; the wasm backend replaces every loop that
  * has a SIMD twin. Both give the same bytes and the same sums.
  */
-import type { Codec, Codebook, CodebookFormat } from "../../codecs/codec.ts";
+import type { Codec, Codebook, CodebookFormat, Effort } from "../../codecs/codec.ts";
 import type { Weave } from "../../layouts/layout.ts";
 import type { BackendName } from "./conversion.types.ts";
 
-/** A block format with its tables, and the address of what the SIMD twin wants to know about them (0: nothing). */
+/** A block format that has its tables. */
+export interface ReadyCodec {
+  readonly codec: Codec;
+  /** What the SIMD twins want to know about the tables; absent where there is nothing to know. */
+  readonly image?: Uint8Array;
+}
+
+/** A codec whose image lies in the memory, at `prepared` (0: it has none). */
 export interface BoundCodec {
   readonly codec: Codec;
   readonly prepared: number;
@@ -26,8 +33,13 @@ export interface Backend {
   readonly memory: Uint8Array;
   /** First address that is free to use. */
   readonly base: number;
-  /** Makes a codec of a format; `address` has room for `preparedBytes` (arena.ts). */
-  bindCodec(format: Codec | CodebookFormat, codebook: Codebook | undefined, address: number): BoundCodec;
+  /**
+   * Makes a codec of a format: some milliseconds for formats with learned tables.
+   * @param effort how hard the encoder searches; absent: the codec only decodes
+   */
+  prepare(format: Codec | CodebookFormat, codebook?: Codebook, effort?: Effort): ReadyCodec;
+  /** Puts a codec's image at `address`, where `preparedBytes` are free. */
+  bindCodec(ready: ReadyCodec, address: number): BoundCodec;
   /** `address` has room for the weave's plan. */
   bindWeave(weave: Weave, address: number): BoundWeave;
   /** Whole blocks at `src` to f32 at `dst`. */

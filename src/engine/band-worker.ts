@@ -15,8 +15,7 @@ import { addProductErrors, kernelCheckOf, sampledRows, type KernelCheck } from "
 import { xxh64Finish, xxh64Start, XXH64_STATE_BYTES } from "../verify/xxh64.ts";
 import type { Codebook } from "../../codecs/codec.ts";
 import { planArena, type Arena } from "./arena.ts";
-import type { Backend, BoundCodec, BoundWeave } from "./backend.ts";
-import type { VerifyLevel } from "./conversion.types.ts";
+import type { Backend, BoundCodec, BoundWeave, ReadyCodec } from "./backend.ts";
 import { jobShape, type JobShape } from "./job-shape.ts";
 import type { BandResult, BandTask, TensorJob, WorkerSetup } from "./tasks.types.ts";
 
@@ -32,8 +31,8 @@ interface BoundJob {
   readonly job: TensorJob;
   readonly shape: JobShape;
   readonly arena: Arena;
-  readonly source: BoundCodec;
-  readonly target: BoundCodec;
+  /** Absent for copies: they need no arithmetic. */
+  readonly codecs: { readonly source: BoundCodec; readonly target: BoundCodec } | undefined;
   readonly sourceWeave: BoundWeave | undefined;
   readonly targetWeave: BoundWeave | undefined;
   readonly targetBook: Codebook | undefined;
@@ -41,24 +40,57 @@ interface BoundJob {
   readonly kernels: KernelCheck | undefined;
 }
 
-function bindJob(backend: Backend, job: TensorJob, { band, codebook }: BandTask, verify: VerifyLevel): BoundJob {
+/** Codecs of the slices that were worked on last: two tensors may be under way at a time, with source and target. */
+const READY_CODECS = 8;
+
+/** Prepares codecs, and keeps the last few. */
+function readyCodecs(): (key: string, make: () => ReadyCodec) => ReadyCodec {
+  const kept = new Map<string, ReadyCodec>();
+  return (key, make) => {
+    const ready = kept.get(key) ?? make();
+    kept.delete(key);
+    kept.set(key, ready);
+    if (kept.size > READY_CODECS) kept.delete(kept.keys().next().value!);
+    return ready;
+  };
+}
+
+function bindJob(
+  { verify, effort, jobs }: WorkerSetup,
+  backend: Backend,
+  ready: ReturnType<typeof readyCodecs>,
+  { job: index, band, codebook }: BandTask,
+): BoundJob {
+  const job = jobs[index]!;
   const shape = jobShape(job);
   const arena = planArena(shape, backend.base);
   const { source, target } = shape;
   const sourceBook = job.tensor.codebooks?.[band.slice];
-  const targetBook = shape.isCopy ? sourceBook : (codebook ?? job.written?.codebooks?.[band.slice]);
+  const targetBook = codebook ?? job.written?.codebooks?.[band.slice];
   const weaveOf = (side: typeof source, address: number): BoundWeave | undefined =>
     side.weave.layout === "rows" ? undefined : backend.bindWeave(side.weave, address);
   const importance = job.importance?.subarray(band.slice * shape.rowLength, (band.slice + 1) * shape.rowLength);
   if (importance !== undefined) {
     new Float32Array(backend.memory.buffer, arena.importance, shape.rowLength).set(importance);
   }
+  const key = `${index}/${band.slice}`;
+  const codecs = shape.isCopy
+    ? undefined
+    : {
+        source: backend.bindCodec(
+          ready(`${key} source`, () => backend.prepare(source.format, sourceBook)),
+          arena.sourceTables,
+        ),
+        target: backend.bindCodec(
+          ready(key, () => backend.prepare(target.format, targetBook, shape.isComparison ? undefined : effort)),
+          arena.targetTables,
+        ),
+      };
   return {
     job,
     shape,
     arena,
-    source: backend.bindCodec(source.format, sourceBook, arena.sourceTables),
-    target: backend.bindCodec(target.format, targetBook, arena.targetTables),
+    codecs,
     sourceWeave: weaveOf(source, arena.sourcePlan),
     targetWeave: weaveOf(target, arena.targetPlan),
     targetBook,
@@ -69,18 +101,19 @@ function bindJob(backend: Backend, job: TensorJob, { band, codebook }: BandTask,
 /** Makes the function that works on bands; it owns `backend`'s memory. */
 export function bandWorker(setup: WorkerSetup, backend: Backend, files: WorkerFiles): (task: BandTask) => BandResult {
   const bytes = (address: number, length: number): Uint8Array => backend.memory.subarray(address, address + length);
+  const ready = readyCodecs();
   let bound: { readonly key: string; readonly job: BoundJob } | undefined;
 
   /** Neighbouring bands mostly belong to one slice: tables are prepared once. */
   const bind = (task: BandTask): BoundJob => {
     const key = `${task.job}/${task.band.slice}`;
-    if (bound?.key !== key) bound = { key, job: bindJob(backend, setup.jobs[task.job]!, task, setup.verify) };
+    if (bound?.key !== key) bound = { key, job: bindJob(setup, backend, ready, task) };
     return bound.job;
   };
 
   /** Fills `woven` with what the target holds (or shall hold) of rows `[row, row + rows)`. */
   const produce = (task: BoundJob, row: number, rows: number): void => {
-    const { job, shape, arena, source, target } = task;
+    const { job, shape, arena, codecs } = task;
     const { rowLength } = shape;
     const sourceBytes = rows * shape.source.rowBytes;
     readTensorRows(setup.files, files.source, job.tensor, row, row + rows, bytes(arena.stored, sourceBytes));
@@ -94,8 +127,8 @@ export function bandWorker(setup: WorkerSetup, backend: Backend, files: WorkerFi
     if (task.sourceWeave !== undefined) {
       backend.unpack(task.sourceWeave, arena.stored, arena.unwoven, rows, shape.source.rowBytes);
     }
-    if (!shape.isCopy) {
-      backend.decode(source, arena.unwoven, arena.weights, rows * rowLength);
+    if (codecs !== undefined) {
+      backend.decode(codecs.source, arena.unwoven, arena.weights, rows * rowLength);
       if (!backend.allFinite(arena.weights, rows * rowLength)) {
         throw notFinite(backend, arena.weights, row, rows, rowLength);
       }
@@ -105,9 +138,9 @@ export function bandWorker(setup: WorkerSetup, backend: Backend, files: WorkerFi
       readTensorRows(setup.writtenFiles, files.written, job.written!, row, row + rows, wovenBytes);
       return;
     }
-    if (!shape.isCopy) {
+    if (codecs !== undefined) {
       const importance = job.importance === undefined ? 0 : arena.importance;
-      backend.encode(target, arena.weights, arena.encoded, rows, rowLength, importance);
+      backend.encode(codecs.target, arena.weights, arena.encoded, rows, rowLength, importance);
     }
     if (task.targetWeave !== undefined) {
       backend.pack(task.targetWeave, arena.encoded, arena.woven, rows, shape.target.rowBytes);
@@ -115,12 +148,12 @@ export function bandWorker(setup: WorkerSetup, backend: Backend, files: WorkerFi
   };
 
   /** Decodes what `woven` holds and adds up how far it is from `weights`. */
-  const check = ({ shape, arena, target, targetWeave }: BoundJob, row: number, rows: number): void => {
+  const check = ({ shape, arena, codecs, targetWeave }: BoundJob, row: number, rows: number): void => {
     const { rowLength } = shape;
     if (targetWeave !== undefined) {
       backend.unpack(targetWeave, arena.woven, arena.reread, rows, shape.target.rowBytes);
     }
-    backend.decode(target, arena.reread, arena.decoded, rows * rowLength);
+    backend.decode(codecs!.target, arena.reread, arena.decoded, rows * rowLength);
     backend.addErrorSums(arena.weights, arena.decoded, rows, rowLength, arena.sums);
     if (!Number.isFinite(new Float64Array(backend.memory.buffer, arena.sums, ERROR_SUM_COUNT)[2])) {
       throw notRepresentable(backend, arena, row, rows, rowLength, shape.target.format.name);

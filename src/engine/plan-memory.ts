@@ -3,11 +3,11 @@
  * small whatever the model, so the peak hardly depends on it.
  */
 import { availableParallelism } from "node:os";
-import { isCodebookFormat } from "../../codecs/registry.ts";
+import { findFormat } from "../../codecs/registry.ts";
 import type { Effort } from "../../codecs/codec.ts";
 import { QuantizeError } from "../errors.ts";
 import type { Plan } from "../plan/plan.types.ts";
-import { planArena } from "./arena.ts";
+import { planArena, planFitArena } from "./arena.ts";
 import { DEFAULT_MAX_MEMORY } from "./conversion.types.ts";
 import { sampledGroups } from "./fit-worker.ts";
 import { jobShape } from "./job-shape.ts";
@@ -24,16 +24,17 @@ const FIT_BYTES_PER_WEIGHT = 16;
 
 export interface MemoryPlan {
   readonly threads: number;
-  /** Bytes of each worker's buffers. */
-  readonly arenaBytes: number;
+  /** Bytes of each worker's buffers for bands and for fits. */
+  readonly bandBytes: number;
+  readonly fitBytes: number;
   /** Upper bound of resident memory with that many threads. */
   readonly peakBytes: number;
 }
 
-function fitBytes({ tensor, codec, tables }: TensorJob, effort: Effort): number {
-  const { format } = jobShape({ tensor, codec, layout: "rows", outputOffset: 0 }).target;
-  if (tables === undefined || !isCodebookFormat(format)) return 0;
-  return sampledGroups(tables, effort) * format.blockSize * FIT_BYTES_PER_WEIGHT;
+/** What the fit of a job keeps on the worker's heap. */
+function fitHeapBytes({ codec, tables }: TensorJob, effort: Effort): number {
+  if (tables === undefined) return 0;
+  return sampledGroups(tables, effort) * findFormat(codec)!.blockSize * FIT_BYTES_PER_WEIGHT;
 }
 
 /** Memory of a list of jobs. @throws QuantizeError `no-room` when the bound is too small for one thread */
@@ -42,8 +43,11 @@ export function planJobMemory(
   options: { readonly threads?: number; readonly maxMemory?: number; readonly effort?: Effort },
 ): MemoryPlan {
   const { threads: wanted = availableParallelism(), maxMemory = DEFAULT_MAX_MEMORY, effort = "normal" } = options;
-  const arenaBytes = Math.max(0, ...jobs.map((job) => planArena(jobShape(job), 0).end));
-  const perWorker = WORKER_BYTES + arenaBytes + Math.max(0, ...jobs.map((job) => fitBytes(job, effort)));
+  const largest = (bytes: (job: TensorJob) => number): number =>
+    jobs.reduce((max, job) => Math.max(max, bytes(job)), 0);
+  const bandBytes = largest((job) => planArena(jobShape(job), 0).end);
+  const fitBytes = largest((job) => (job.tables === undefined ? 0 : planFitArena(jobShape(job), 0).end));
+  const perWorker = WORKER_BYTES + bandBytes + fitBytes + largest((job) => fitHeapBytes(job, effort));
   const fitting = Math.floor((maxMemory - PROCESS_BYTES) / perWorker);
   if (fitting < 1) {
     const needed = Math.ceil((PROCESS_BYTES + perWorker) / MIB);
@@ -53,7 +57,7 @@ export function planJobMemory(
     );
   }
   const threads = Math.min(wanted, fitting);
-  return { threads, arenaBytes, peakBytes: PROCESS_BYTES + threads * perWorker };
+  return { threads, bandBytes, fitBytes, peakBytes: PROCESS_BYTES + threads * perWorker };
 }
 
 /** What a conversion will take, for `plan` and dry runs. */

@@ -61,7 +61,8 @@ export async function runConversion(
       setup: {
         backend,
         ...(module === undefined ? {} : { module }),
-        arenaBytes: memory.arenaBytes,
+        bandBytes: memory.bandBytes,
+        fitBytes: memory.fitBytes,
         files: plan.model.files,
         writtenFiles: [],
         outputPath: temporaryPath,

@@ -1,5 +1,5 @@
 /** The definitions themselves, run on views of the worker's memory. */
-import { isCodebookFormat, resolveCodec } from "../../codecs/registry.ts";
+import { isCodebookFormat } from "../../codecs/registry.ts";
 import { pack, unpack } from "../../layouts/weave.ts";
 import { addErrorSums, ERROR_SUM_COUNT } from "../verify/error-sums.ts";
 import { XXH64_STATE_BYTES, xxh64Add } from "../verify/xxh64.ts";
@@ -14,10 +14,12 @@ export function scalarBackend(memory: Uint8Array, base: number): Backend {
     name: "scalar",
     memory,
     base,
-    bindCodec: (format, codebook) => ({
-      codec: isCodebookFormat(format) ? resolveCodec(format.name, codebook) : format,
-      prepared: 0,
-    }),
+    prepare(format, codebook, effort) {
+      if (!isCodebookFormat(format)) return { codec: format };
+      if (codebook === undefined) throw new RangeError(`${format.name}: tables expected, found none`);
+      return { codec: format.bind(codebook, effort) };
+    },
+    bindCodec: ({ codec }) => ({ codec, prepared: 0 }),
     bindWeave: (weave) => ({ weave, plan: 0 }),
     decode({ codec }, src, dst, weights) {
       codec.decode(bytes(src, (weights / codec.blockSize) * codec.blockBytes), floats(dst, weights));

@@ -33,8 +33,9 @@ export interface TensorJob {
 export interface WorkerSetup {
   readonly backend: BackendName;
   readonly module?: WebAssembly.Module;
-  /** Bytes of buffers that the largest job needs. */
-  readonly arenaBytes: number;
+  /** Bytes of buffers that the largest job needs for its bands, and behind them for its fits. */
+  readonly bandBytes: number;
+  readonly fitBytes: number;
   /** The files that `tensor.extents` refers to. */
   readonly files: Model["files"];
   /** The files that `written.extents` refers to. */

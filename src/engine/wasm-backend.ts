@@ -1,5 +1,6 @@
 /** The SIMD twins, called on the worker's memory; a loop without a twin runs its definition on the same memory. */
 import { isCodebookFormat } from "../../codecs/registry.ts";
+import { prepareCodebook, prepareDecoding } from "../../codecs/codebook-prepare.ts";
 import { weavePlan } from "../../layouts/weave-plan.ts";
 import type { Backend } from "./backend.ts";
 import { scalarBackend } from "./scalar-backend.ts";
@@ -29,16 +30,27 @@ export function wasmBackend(module: WebAssembly.Module, arenaBytes: number): Bac
       bytes.set(weavePlan(weave), address);
       return { weave, plan: address };
     },
+    prepare(format, codebook, effort) {
+      const ready = scalar.prepare(format, codebook, effort);
+      if (!isCodebookFormat(format)) return ready;
+      const image =
+        effort === undefined ? prepareDecoding(format, codebook!) : prepareCodebook(format, codebook!, effort);
+      return { ...ready, image };
+    },
+    bindCodec({ codec, image }, address) {
+      if (image === undefined) return { codec, prepared: 0 };
+      bytes.set(image, address);
+      return { codec, prepared: address };
+    },
     decode(bound, src, dst, weights) {
       const twin = functions[`decode_${bound.codec.name}`];
-      if (twin === undefined || isCodebookFormat(bound.codec)) scalar.decode(bound, src, dst, weights);
-      else twin(src, dst, weights / bound.codec.blockSize);
+      if (twin === undefined) scalar.decode(bound, src, dst, weights);
+      else twin(src, dst, weights / bound.codec.blockSize, bound.prepared);
     },
     encode(bound, src, dst, rows, rowLength, importance) {
       const twin = functions[`encode_${bound.codec.name}`];
-      if (twin === undefined || isCodebookFormat(bound.codec)) {
-        scalar.encode(bound, src, dst, rows, rowLength, importance);
-      } else twin(src, dst, rows, rowLength, importance);
+      if (twin === undefined) scalar.encode(bound, src, dst, rows, rowLength, importance);
+      else twin(src, dst, rows, rowLength, importance, bound.prepared);
     },
     pack({ weave, plan }, src, dst, rows, rowBytes) {
       functions["weave_pack"]!(src, dst, rows / weave.rowsPerGroup, rowBytes / weave.format.blockBytes, plan);

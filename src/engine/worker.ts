@@ -21,10 +21,9 @@ function located<A extends unknown[], R>(run: (...args: A) => R, where: (...args
 }
 
 function runnerOf(setup: WorkerSetup): (task: Task) => TaskResult {
+  const arenaBytes = setup.bandBytes + setup.fitBytes;
   const backend =
-    setup.module === undefined
-      ? scalarBackend(new Uint8Array(setup.arenaBytes), 0)
-      : wasmBackend(setup.module, setup.arenaBytes);
+    setup.module === undefined ? scalarBackend(new Uint8Array(arenaBytes), 0) : wasmBackend(setup.module, arenaBytes);
   const files = {
     source: openModelFiles(setup.files),
     written: openModelFiles(setup.writtenFiles),
