@@ -2,12 +2,14 @@
  * Where a job's buffers lie in a worker's memory: one after the other, 64-byte aligned, each with 64 bytes of room
  * behind it, as the SIMD loops expect. Pure arithmetic, so that the plan knows what a worker needs.
  */
-import type { BlockFormat } from "../../codecs/codec.ts";
+import type { BlockFormat, CodebookFormat } from "../../codecs/codec.ts";
 import { preparedBytes } from "../../codecs/codebook-prepare.ts";
 import { isCodebookFormat } from "../../codecs/registry.ts";
 import { weavePlan } from "../../layouts/weave-plan.ts";
-import type { Weave } from "../../layouts/layout.ts";
+import { assignBytes } from "../fit/assign-groups.ts";
+import { kernelScratchBytes, preparedRowBytes } from "../kernels/kernel-numbers.ts";
 import { ERROR_SUM_COUNT } from "../verify/error-sums.ts";
+import { SAMPLE_ROWS } from "../verify/kernel-check.ts";
 import { XXH64_STATE_BYTES } from "../verify/xxh64.ts";
 import type { JobShape, JobSide } from "./job-shape.ts";
 
@@ -37,16 +39,14 @@ export interface Arena {
   readonly targetPlan: number;
   readonly sourceTables: number;
   readonly targetTables: number;
+  readonly kernelRoom: number;
   /** First byte behind all of them. */
   readonly end: number;
 }
 
-function isWoven({ weave }: JobSide): boolean {
+/** False when blocks lie row by row. */
+export function isWoven({ weave }: JobSide): boolean {
   return weave.layout !== "rows";
-}
-
-function planBytes(weave: Weave): number {
-  return weave.layout === "rows" ? 0 : weavePlan(weave).length;
 }
 
 /** Bytes of the image of a format's learned tables, as many as it may have. */
@@ -95,10 +95,23 @@ export function planArena(shape: JobShape, base: number): Arena {
     sums: take(ERROR_SUM_COUNT * Float64Array.BYTES_PER_ELEMENT),
     sourceHash: take(XXH64_STATE_BYTES),
     hash: take(XXH64_STATE_BYTES),
-    sourcePlan: take(planBytes(source.weave)),
-    targetPlan: take(planBytes(target.weave)),
+    sourcePlan: take(weavePlan(source.weave).length),
+    targetPlan: take(weavePlan(target.weave).length),
     sourceTables: take(imageBytes(source.format)),
     targetTables: take(imageBytes(target.format)),
+    kernelRoom: take(shape.isCopy ? 0 : kernelRoom(rowLength, 0).end),
+    end: end(),
+  };
+}
+
+/** What a kernel works with, from address `base` on: activations as f32 and prepared, products, scratch. */
+export function kernelRoom(rowLength: number, base: number) {
+  const { take, end } = allocator(base);
+  return {
+    values: take(rowLength * FLOAT_BYTES),
+    acts: take(preparedRowBytes(rowLength, false)),
+    out: take(SAMPLE_ROWS * FLOAT_BYTES),
+    scratch: take(kernelScratchBytes(1)),
     end: end(),
   };
 }
@@ -111,11 +124,17 @@ export interface FitArena {
   readonly weights: number;
   readonly sourcePlan: number;
   readonly sourceTables: number;
+  /** For the assignment step. */
+  readonly assignRoom: number;
   readonly end: number;
 }
 
-/** Lays out the buffers of a fit from address `base` on. */
-export function planFitArena({ source, rowLength }: JobShape, base: number): FitArena {
+/**
+ * Lays out the buffers of a fit from address `base` on.
+ * @param sampleWeights weights in the sample, at most
+ */
+export function planFitArena(shape: JobShape, sampleWeights: number, base: number): FitArena {
+  const { source, target, rowLength } = shape;
   const { take, end } = allocator(base);
   const { rowsPerGroup } = source.weave;
   const stored = take(rowsPerGroup * source.rowBytes);
@@ -123,8 +142,9 @@ export function planFitArena({ source, rowLength }: JobShape, base: number): Fit
     stored,
     unwoven: isWoven(source) ? take(rowsPerGroup * source.rowBytes) : stored,
     weights: take(rowsPerGroup * rowLength * FLOAT_BYTES),
-    sourcePlan: take(planBytes(source.weave)),
+    sourcePlan: take(weavePlan(source.weave).length),
     sourceTables: take(imageBytes(source.format)),
+    assignRoom: take(assignBytes(target.format as CodebookFormat, sampleWeights, true)),
     end: end(),
   };
 }

@@ -7,6 +7,7 @@
  */
 import type { Codec, Codebook, CodebookFormat, Effort } from "../../codecs/codec.ts";
 import type { Weave } from "../../layouts/layout.ts";
+import type { MakeAssignGroups } from "../fit/assign-groups.ts";
 import type { BackendName } from "./conversion.types.ts";
 
 /** A block format that has its tables. */
@@ -26,6 +27,13 @@ export interface BoundCodec {
 export interface BoundWeave {
   readonly weave: Weave;
   readonly plan: number;
+}
+
+/** What a kernel needs to know of a matrix. */
+export interface KernelMatrix {
+  readonly weave: BoundWeave;
+  readonly codec: BoundCodec;
+  readonly codebook?: Codebook | undefined;
 }
 
 export interface Backend {
@@ -49,6 +57,19 @@ export interface Backend {
   /** `rows` is a multiple of the weave's group. */
   pack(weave: BoundWeave, src: number, dst: number, rows: number, rowBytes: number): void;
   unpack(weave: BoundWeave, src: number, dst: number, rows: number, rowBytes: number): void;
+  /**
+   * The kernel of a matrix's format and layout with one row of activations.
+   * @param room an address with `kernelRoomBytes` free
+   * @returns the products of `rows` packed rows at `packed`, valid until the next call; undefined where there is no
+   * kernel for the format or the row length
+   */
+  bindKernel(
+    matrix: KernelMatrix,
+    activations: Float32Array,
+    room: number,
+  ): ((packed: number, rows: number) => Float32Array) | undefined;
+  /** The assignment step of fits, with `assignBytes` of memory from `room` on. */
+  assigner(room: number): MakeAssignGroups;
   /** Adds `ERROR_SUM_COUNT` sums over rows of f32 at `a` and `b` to the f64s at `sums`. */
   addErrorSums(a: number, b: number, rows: number, rowLength: number, sums: number): void;
   /** True when all `count` f32 at `src` are finite. */

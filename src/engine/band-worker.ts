@@ -11,10 +11,10 @@ import { writeSync } from "node:fs";
 import { QuantizeError } from "../errors.ts";
 import { readTensorRows } from "../read/read-tensor.ts";
 import { ERROR_SUM_COUNT } from "../verify/error-sums.ts";
-import { addProductErrors, kernelCheckOf, sampledRows, type KernelCheck } from "../verify/kernel-check.ts";
+import { addProductErrors, sampledRows } from "../verify/kernel-check.ts";
+import { seededActivations } from "../verify/seeded-activations.ts";
 import { xxh64Finish, xxh64Start, XXH64_STATE_BYTES } from "../verify/xxh64.ts";
-import type { Codebook } from "../../codecs/codec.ts";
-import { planArena, type Arena } from "./arena.ts";
+import { isWoven, planArena, type Arena } from "./arena.ts";
 import type { Backend, BoundCodec, BoundWeave, ReadyCodec } from "./backend.ts";
 import { jobShape, type JobShape } from "./job-shape.ts";
 import type { BandResult, BandTask, TensorJob, WorkerSetup } from "./tasks.types.ts";
@@ -26,6 +26,12 @@ export interface WorkerFiles {
   readonly output: number | undefined;
 }
 
+/** The activations of the kernel check, and the kernel. */
+interface Products {
+  readonly x: Float32Array;
+  readonly multiply: (packed: number, rows: number) => Float32Array;
+}
+
 /** A job, bound to a worker's memory and to the tables of one slice. */
 interface BoundJob {
   readonly job: TensorJob;
@@ -33,11 +39,10 @@ interface BoundJob {
   readonly arena: Arena;
   /** Absent for copies: they need no arithmetic. */
   readonly codecs: { readonly source: BoundCodec; readonly target: BoundCodec } | undefined;
-  readonly sourceWeave: BoundWeave | undefined;
-  readonly targetWeave: BoundWeave | undefined;
-  readonly targetBook: Codebook | undefined;
+  readonly sourceWeave: BoundWeave;
+  readonly targetWeave: BoundWeave;
   /** Absent where no kernels are run. */
-  readonly kernels: KernelCheck | undefined;
+  readonly products: Products | undefined;
 }
 
 /** Codecs of the slices that were worked on last: two tensors may be under way at a time, with source and target. */
@@ -67,8 +72,6 @@ function bindJob(
   const { source, target } = shape;
   const sourceBook = job.tensor.codebooks?.[band.slice];
   const targetBook = codebook ?? job.written?.codebooks?.[band.slice];
-  const weaveOf = (side: typeof source, address: number): BoundWeave | undefined =>
-    side.weave.layout === "rows" ? undefined : backend.bindWeave(side.weave, address);
   const importance = job.importance?.subarray(band.slice * shape.rowLength, (band.slice + 1) * shape.rowLength);
   if (importance !== undefined) {
     new Float32Array(backend.memory.buffer, arena.importance, shape.rowLength).set(importance);
@@ -86,16 +89,23 @@ function bindJob(
           arena.targetTables,
         ),
       };
+  const targetWeave = backend.bindWeave(target.weave, arena.targetPlan);
   return {
     job,
     shape,
     arena,
     codecs,
-    sourceWeave: weaveOf(source, arena.sourcePlan),
-    targetWeave: weaveOf(target, arena.targetPlan),
-    targetBook,
-    kernels: verify === "kernels" && !shape.isCopy ? kernelCheckOf(target.weave, shape.rowLength) : undefined,
+    sourceWeave: backend.bindWeave(source.weave, arena.sourcePlan),
+    targetWeave,
+    products: verify === "kernels" && codecs !== undefined ? bindProducts() : undefined,
   };
+
+  function bindProducts(): Products | undefined {
+    const x = seededActivations(shape.rowLength);
+    const matrix = { weave: targetWeave, codec: codecs!.target, codebook: targetBook };
+    const multiply = backend.bindKernel(matrix, x, arena.kernelRoom);
+    return multiply && { x, multiply };
+  }
 }
 
 /** Makes the function that works on bands; it owns `backend`'s memory. */
@@ -124,7 +134,7 @@ export function bandWorker(setup: WorkerSetup, backend: Backend, files: WorkerFi
         backend.memory.copyWithin(arena.woven, arena.stored, arena.stored + sourceBytes);
       return;
     }
-    if (task.sourceWeave !== undefined) {
+    if (isWoven(shape.source)) {
       backend.unpack(task.sourceWeave, arena.stored, arena.unwoven, rows, shape.source.rowBytes);
     }
     if (codecs !== undefined) {
@@ -142,7 +152,7 @@ export function bandWorker(setup: WorkerSetup, backend: Backend, files: WorkerFi
       const importance = job.importance === undefined ? 0 : arena.importance;
       backend.encode(codecs.target, arena.weights, arena.encoded, rows, rowLength, importance);
     }
-    if (task.targetWeave !== undefined) {
+    if (isWoven(shape.target)) {
       backend.pack(task.targetWeave, arena.encoded, arena.woven, rows, shape.target.rowBytes);
     }
   };
@@ -150,7 +160,7 @@ export function bandWorker(setup: WorkerSetup, backend: Backend, files: WorkerFi
   /** Decodes what `woven` holds and adds up how far it is from `weights`. */
   const check = ({ shape, arena, codecs, targetWeave }: BoundJob, row: number, rows: number): void => {
     const { rowLength } = shape;
-    if (targetWeave !== undefined) {
+    if (isWoven(shape.target)) {
       backend.unpack(targetWeave, arena.woven, arena.reread, rows, shape.target.rowBytes);
     }
     backend.decode(codecs!.target, arena.reread, arena.decoded, rows * rowLength);
@@ -160,17 +170,11 @@ export function bandWorker(setup: WorkerSetup, backend: Backend, files: WorkerFi
     }
   };
 
-  /** Runs the kernels on the first `rows` rows of what `woven` holds. */
-  const checkProducts = (
-    { shape, arena, kernels, targetBook }: BoundJob,
-    rows: number,
-    products: Float64Array,
-  ): void => {
-    if (kernels === undefined || rows <= 0) return;
+  /** Runs the kernel on the first `rows` rows of what `woven` holds. */
+  const checkProducts = ({ shape, arena, products }: BoundJob, rows: number, sums: Float64Array): void => {
+    if (products === undefined || rows <= 0) return;
     const weights = new Float32Array(backend.memory.buffer, arena.weights, rows * shape.rowLength);
-    const packed = bytes(arena.woven, rows * shape.target.rowBytes);
-    const { weave } = shape.target;
-    addProductErrors(kernels, { weave, bytes: packed, weights, rows, codebook: targetBook }, products);
+    addProductErrors(products.x, weights, products.multiply(arena.woven, rows), sums);
   };
 
   return (task) => {
@@ -180,7 +184,7 @@ export function bandWorker(setup: WorkerSetup, backend: Backend, files: WorkerFi
     xxh64Start(bytes(arena.sourceHash, XXH64_STATE_BYTES));
     xxh64Start(bytes(arena.hash, XXH64_STATE_BYTES));
     const sums = new Float64Array(backend.memory.buffer, arena.sums, ERROR_SUM_COUNT).fill(0);
-    const products = new Float64Array(2);
+    const productSums = new Float64Array(2);
     const sampleEnd = task.band.startRow + sampledRows(task.index, shape.rowLength);
     const isChecked = !shape.isCopy && setup.verify !== "off";
     for (let row = task.band.startRow; row < task.band.endRow; row += shape.chunkRows) {
@@ -189,7 +193,7 @@ export function bandWorker(setup: WorkerSetup, backend: Backend, files: WorkerFi
       produce(job, row, rows);
       backend.addToHash(arena.hash, arena.woven, length);
       if (isChecked) check(job, row, rows);
-      if (isChecked) checkProducts(job, Math.min(rows, sampleEnd - row), products);
+      if (isChecked) checkProducts(job, Math.min(rows, sampleEnd - row), productSums);
       if (files.output !== undefined) {
         writeAll(files.output, bytes(arena.woven, length), job.job.outputOffset + row * shape.target.rowBytes);
       }
@@ -201,7 +205,7 @@ export function bandWorker(setup: WorkerSetup, backend: Backend, files: WorkerFi
       sourceHash: xxh64Finish(bytes(arena.sourceHash, XXH64_STATE_BYTES)),
       hash: xxh64Finish(bytes(arena.hash, XXH64_STATE_BYTES)),
       ...(isChecked ? { sums: Array.from(sums) } : {}),
-      ...(isChecked && job.kernels !== undefined ? { products: Array.from(products) } : {}),
+      ...(isChecked && job.products !== undefined ? { products: Array.from(productSums) } : {}),
       seconds: (performance.now() - start) / 1000,
     };
   };

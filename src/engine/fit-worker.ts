@@ -1,22 +1,30 @@
 /** What a worker does before a codebook tensor can be encoded: read a sample of one slice, and learn its tables. */
 import type { Codebook, CodebookFormat, Effort } from "../../codecs/codec.ts";
+import { findFormat } from "../../codecs/registry.ts";
 import { QuantizeError } from "../errors.ts";
 import { fitCodebook } from "../fit/fit-codebook.ts";
 import { planSample, sampleLength } from "../fit/sample.ts";
+import { elementCount, sliceCount } from "../read/model.ts";
 import { readTensorRows } from "../read/read-tensor.ts";
 import { planFitArena } from "./arena.ts";
 import type { WorkerFiles } from "./band-worker.ts";
 import type { Backend } from "./backend.ts";
 import { jobShape } from "./job-shape.ts";
-import type { WorkerSetup } from "./tasks.types.ts";
+import type { TensorJob, WorkerSetup } from "./tasks.types.ts";
 
 /** Groups a table is learned from, at least and on average. */
 const GROUPS_PER_TABLE: Readonly<Record<Effort, number>> = { fast: 32, normal: 64, best: 256 };
 const MIN_GROUPS = 4096;
 
 /** Groups in the sample for a number of tables. */
-export function sampledGroups(tables: number, effort: Effort): number {
+function sampledGroups(tables: number, effort: Effort): number {
   return Math.max(MIN_GROUPS, tables * GROUPS_PER_TABLE[effort]);
+}
+
+/** Weights in the sample of a job's slice, at most. */
+export function sampledWeights({ tensor, codec, tables }: TensorJob, effort: Effort): number {
+  const sliceWeights = elementCount(tensor.shape) / sliceCount(tensor.shape);
+  return Math.min(sliceWeights, sampledGroups(tables!, effort) * findFormat(codec)!.blockSize);
 }
 
 /** Makes the function that fits slices; it uses `backend`'s memory while it runs. */
@@ -30,7 +38,7 @@ export function fitWorker(
     const { tensor, importance } = job;
     const shape = jobShape(job);
     const { rowLength, sliceRows, source } = shape;
-    const arena = planFitArena(shape, backend.base + setup.bandBytes);
+    const arena = planFitArena(shape, sampledWeights(job, setup.effort), backend.base + setup.bandBytes);
     const codec = backend.bindCodec(backend.prepare(source.format, tensor.codebooks?.[slice]), arena.sourceTables);
     const group = source.weave.rowsPerGroup;
     const weave = group === 1 ? undefined : backend.bindWeave(source.weave, arena.sourcePlan);
@@ -67,6 +75,7 @@ export function fitWorker(
     return fitCodebook(format, sample, {
       tables: job.tables!,
       effort: setup.effort,
+      assign: backend.assigner(arena.assignRoom),
       ...(weighting === undefined ? {} : { importance: weighting }),
     });
   };

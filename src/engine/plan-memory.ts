@@ -3,13 +3,12 @@
  * small whatever the model, so the peak hardly depends on it.
  */
 import { availableParallelism } from "node:os";
-import { findFormat } from "../../codecs/registry.ts";
 import type { Effort } from "../../codecs/codec.ts";
 import { QuantizeError } from "../errors.ts";
 import type { Plan } from "../plan/plan.types.ts";
 import { planArena, planFitArena } from "./arena.ts";
 import { DEFAULT_MAX_MEMORY } from "./conversion.types.ts";
-import { sampledGroups } from "./fit-worker.ts";
+import { sampledWeights } from "./fit-worker.ts";
 import { jobShape } from "./job-shape.ts";
 import { jobsOf } from "./jobs.ts";
 import type { TensorJob } from "./tasks.types.ts";
@@ -31,12 +30,6 @@ export interface MemoryPlan {
   readonly peakBytes: number;
 }
 
-/** What the fit of a job keeps on the worker's heap. */
-function fitHeapBytes({ codec, tables }: TensorJob, effort: Effort): number {
-  if (tables === undefined) return 0;
-  return sampledGroups(tables, effort) * findFormat(codec)!.blockSize * FIT_BYTES_PER_WEIGHT;
-}
-
 /** Memory of a list of jobs. @throws QuantizeError `no-room` when the bound is too small for one thread */
 export function planJobMemory(
   jobs: readonly TensorJob[],
@@ -46,8 +39,9 @@ export function planJobMemory(
   const largest = (bytes: (job: TensorJob) => number): number =>
     jobs.reduce((max, job) => Math.max(max, bytes(job)), 0);
   const bandBytes = largest((job) => planArena(jobShape(job), 0).end);
-  const fitBytes = largest((job) => (job.tables === undefined ? 0 : planFitArena(jobShape(job), 0).end));
-  const perWorker = WORKER_BYTES + bandBytes + fitBytes + largest((job) => fitHeapBytes(job, effort));
+  const sampled = (job: TensorJob): number => (job.tables === undefined ? 0 : sampledWeights(job, effort));
+  const fitBytes = largest((job) => (sampled(job) === 0 ? 0 : planFitArena(jobShape(job), sampled(job), 0).end));
+  const perWorker = WORKER_BYTES + bandBytes + fitBytes + largest(sampled) * FIT_BYTES_PER_WEIGHT;
   const fitting = Math.floor((maxMemory - PROCESS_BYTES) / perWorker);
   if (fitting < 1) {
     const needed = Math.ceil((PROCESS_BYTES + perWorker) / MIB);

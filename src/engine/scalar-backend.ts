@@ -1,6 +1,12 @@
 /** The definitions themselves, run on views of the worker's memory. */
+import { rowBytes } from "../../codecs/codec.ts";
 import { isCodebookFormat } from "../../codecs/registry.ts";
 import { pack, unpack } from "../../layouts/weave.ts";
+import { assignGroups } from "../fit/assign-groups.ts";
+import { gemv } from "../kernels/gemm.ts";
+import { ACTIVATION_BLOCK } from "../kernels/integer-view.ts";
+import { quantizeActivations, readActivations } from "../kernels/quantize-activations.ts";
+import { findView } from "../kernels/views.ts";
 import { addErrorSums, ERROR_SUM_COUNT } from "../verify/error-sums.ts";
 import { XXH64_STATE_BYTES, xxh64Add } from "../verify/xxh64.ts";
 import type { Backend } from "./backend.ts";
@@ -37,6 +43,21 @@ export function scalarBackend(memory: Uint8Array, base: number): Backend {
     unpack({ weave }, src, dst, rows, rowBytes) {
       unpack(weave, bytes(src, rows * rowBytes), bytes(dst, rows * rowBytes), rows, rowBytes);
     },
+    bindKernel({ weave: { weave }, codebook }, activations) {
+      const view = findView(weave.format);
+      const rowLength = activations.length;
+      if (view === undefined || rowLength % ACTIVATION_BLOCK[view.activation] !== 0) return undefined;
+      const blocks = quantizeActivations(view.activation, activations, rowLength);
+      const acts = readActivations(view.activation, blocks, rowLength);
+      const size = rowBytes(weave.format, rowLength);
+      return (packed, rows) => {
+        const out = new Float32Array(rows);
+        const matrix = { weave, bytes: bytes(packed, rows * size), rows, rowLength };
+        gemv(codebook === undefined ? matrix : { ...matrix, codebook }, acts, out);
+        return out;
+      };
+    },
+    assigner: () => assignGroups,
     addErrorSums(a, b, rows, rowLength, sums) {
       const out = new Float64Array(memory.buffer, memory.byteOffset + sums, ERROR_SUM_COUNT);
       addErrorSums(floats(a, rows * rowLength), floats(b, rows * rowLength), rowLength, out);

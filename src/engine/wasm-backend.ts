@@ -2,6 +2,10 @@
 import { isCodebookFormat } from "../../codecs/registry.ts";
 import { prepareCodebook, prepareDecoding } from "../../codecs/codebook-prepare.ts";
 import { weavePlan } from "../../layouts/weave-plan.ts";
+import { assignInModule } from "../fit/assign-groups.ts";
+import { ACTIVATION_BLOCK } from "../kernels/integer-view.ts";
+import { isSuperKernel, kernelNumber } from "../kernels/kernel-numbers.ts";
+import { kernelRoom } from "./arena.ts";
 import type { Backend } from "./backend.ts";
 import { scalarBackend } from "./scalar-backend.ts";
 
@@ -58,6 +62,22 @@ export function wasmBackend(module: WebAssembly.Module, arenaBytes: number): Bac
     unpack({ weave, plan }, src, dst, rows, rowBytes) {
       functions["weave_unpack"]!(src, dst, rows / weave.rowsPerGroup, rowBytes / weave.format.blockBytes, plan);
     },
+    bindKernel({ weave, codec }, activations, room) {
+      const rowLength = activations.length;
+      const kernel = kernelNumber(weave.weave.format);
+      if (kernel === undefined) return undefined;
+      const isSuper = isSuperKernel(kernel);
+      if (rowLength % ACTIVATION_BLOCK[isSuper ? "q8_K" : "q8_0"] !== 0) return undefined;
+      const { values, acts, out, scratch } = kernelRoom(rowLength, room);
+      new Float32Array(memory.buffer, values, rowLength).set(activations);
+      functions["quantize_activations"]!(values, acts, 1, rowLength, isSuper ? 1 : 0);
+      const multiply = functions["kernel_gemm"]!;
+      return (packed, rows) => {
+        multiply(kernel, packed, rows, rowLength, weave.plan, acts, 1, out, rows, codec.prepared, scratch);
+        return new Float32Array(memory.buffer, out, rows);
+      };
+    },
+    assigner: (room) => assignInModule({ memory, codebook_assign: functions["codebook_assign"]! }, room),
     addErrorSums: (a, b, rows, rowLength, sums) => void functions["error_sums"]!(a, b, rows, rowLength, sums),
     allFinite: (src, count) => functions["all_finite"]!(src, count) === 1,
     addToHash: (state, src, length) => void functions["xxh64_add"]!(state, src, length),
