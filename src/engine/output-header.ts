@@ -5,7 +5,7 @@
  */
 import { basename } from "node:path";
 import { findFormat, isCodebookFormat } from "../../codecs/registry.ts";
-import type { Codebook, CodebookFormat } from "../../codecs/codec.ts";
+import type { Codebook, CodebookFormat, Effort } from "../../codecs/codec.ts";
 import type { Plan } from "../plan/plan.types.ts";
 import { sliceCount } from "../read/model.ts";
 import { toolVersion } from "../version.ts";
@@ -57,10 +57,14 @@ function codebookTensors(plan: Plan): { index: number; format: CodebookFormat; t
   });
 }
 
-/** @param provenance facts of the caller for the manifest */
+/**
+ * @param effort of the codebooks: with the plan's recipe, all that decides the bytes
+ * @param provenance facts of the caller for the manifest
+ */
 export function planOutputHeader(
   plan: Plan,
   verify: VerifyLevel,
+  effort: Effort,
   provenance: Readonly<Record<string, unknown>> | undefined,
 ): OutputHeader {
   const { alignment, model } = plan;
@@ -68,6 +72,7 @@ export function planOutputHeader(
     const carrier = carrierOf(findFormat(codec)!, layout, tensor.shape);
     return { name: tensor.name, ...carrier, byteOffset };
   });
+  const withBooks = codebookTensors(plan);
   const version = toolVersion();
   const manifestOf = (sourceHash: string, entries: ManifestTensor[]): Manifest => ({
     format: MANIFEST_VERSION,
@@ -77,6 +82,7 @@ export function planOutputHeader(
       files: model.files.map(({ path, byteLength }) => ({ name: basename(path), bytes: byteLength })),
       hash: sourceHash,
     },
+    recipe: { ...plan.recipe, ...(withBooks.length > 0 && { effort }) },
     ...(provenance === undefined ? {} : { provenance: { ...provenance } }),
     tensors: entries,
   });
@@ -97,7 +103,6 @@ export function planOutputHeader(
       reason: planned.reason,
     })),
   );
-  const withBooks = codebookTensors(plan);
   const room = manifestRoom(draft);
   const sizes: StoredCodebooks[] = withBooks.map(({ index, format, tables, slices }) => ({
     tensor: plan.tensors[index]!.tensor.name,

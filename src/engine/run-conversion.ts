@@ -47,7 +47,7 @@ export async function runConversion(
   const start = performance.now();
   const { verify = "kernels", effort = "normal", onProgress, signal } = options;
   const backend = chooseBackend(options.backend);
-  const header = planOutputHeader(plan, verify, options.provenance);
+  const header = planOutputHeader(plan, verify, effort, options.provenance);
   const byteLength = header.byteLength + dataBytes(plan);
   const inputs = plan.model.files.map(({ path }) => path);
   const output = { path: outputPath, inputs, force: options.force ?? false, byteLength };

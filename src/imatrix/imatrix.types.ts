@@ -12,6 +12,18 @@ export interface Imatrix {
   readonly chunkCount?: number;
   /** Slices (experts) without a measurement, by tensor: they count as neutral, all columns alike. */
   readonly unseenSlices: ReadonlyMap<string, number>;
+  /** Of the file, in hexadecimal. */
+  readonly sha256: string;
+  /** Which of the file's entries are meant, as it was asked for. */
+  readonly filter: ImatrixFilter;
+}
+
+/** Which entries to use, by parts of their names. At most one of the two. */
+export interface ImatrixFilter {
+  /** Only entries whose name contains one of these. */
+  readonly include?: readonly string[];
+  /** All entries but those whose name contains one of these. */
+  readonly exclude?: readonly string[];
 }
 
 /** What a reader finds for one tensor: sums of squares, and how many activations they are of. */

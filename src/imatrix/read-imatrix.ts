@@ -3,29 +3,30 @@
  * A slice that was never met (an expert that no token was sent to), or met by zeros only, is neutral: all columns
  * count alike.
  */
+import { createHash } from "node:crypto";
 import { QuantizeError } from "../errors.ts";
 import { GGUF_MAGIC } from "../read/gguf-types.ts";
-import { readU32 } from "../read/byte-cursor.ts";
+import { bytesLeft, readBytes, readU32, type Cursor } from "../read/byte-cursor.ts";
 import { withCursor } from "../read/input-file.ts";
 import { quote } from "../read/quote.ts";
 import { readGgufImatrix } from "./gguf-imatrix.ts";
-import type { Imatrix, ImatrixContent, ImatrixEntry } from "./imatrix.types.ts";
+import type { Imatrix, ImatrixContent, ImatrixEntry, ImatrixFilter } from "./imatrix.types.ts";
 import { readLegacyImatrix } from "./legacy-imatrix.ts";
 
-/** Which entries to use, by parts of their names. At most one of the two. */
-export interface ImatrixFilter {
-  /** Only entries whose name contains one of these. */
-  readonly include?: readonly string[];
-  /** All entries but those whose name contains one of these. */
-  readonly exclude?: readonly string[];
-}
-
-function readContent(path: string): ImatrixContent {
+function readContent(path: string): ImatrixContent & { readonly sha256: string } {
   return withCursor(path, (cursor) => {
     const isGguf = cursor.byteLength >= 4 && readU32(cursor) === GGUF_MAGIC;
     cursor.position = 0;
-    return isGguf ? readGgufImatrix(path) : readLegacyImatrix(cursor);
+    const content = isGguf ? readGgufImatrix(path) : readLegacyImatrix(cursor);
+    return { ...content, sha256: hashFile(cursor) };
   });
+}
+
+function hashFile(cursor: Cursor): string {
+  const hash = createHash("sha256");
+  cursor.position = 0;
+  while (bytesLeft(cursor) > 0) hash.update(readBytes(cursor, Math.min(bytesLeft(cursor), cursor.buffer.length)));
+  return hash.digest("hex");
 }
 
 /** Means of one entry, in place of its sums, and the number of slices without a measurement. */
@@ -81,6 +82,15 @@ export function readImatrix(path: string, filter: ImatrixFilter = {}): Imatrix {
   }
   if (entries.size === 0)
     throw new QuantizeError("usage", `${path}: none of its ${content.entries.length} entries has a wanted name`);
-  const { format, datasets, chunkCount } = content;
-  return { path, format, entries, datasets, unseenSlices, ...(chunkCount === undefined ? {} : { chunkCount }) };
+  const { format, datasets, chunkCount, sha256 } = content;
+  return {
+    path,
+    format,
+    entries,
+    datasets,
+    unseenSlices,
+    sha256,
+    filter,
+    ...(chunkCount === undefined ? {} : { chunkCount }),
+  };
 }

@@ -37,17 +37,34 @@ function checkSource(tensor: Tensor, codec: string, allowRequantize: boolean): v
     );
 }
 
-/** Rules that decided nothing are mistakes, nearly always of spelling. */
-function checkHits(hits: readonly RuleHits[], rules: readonly Rule[], model: Model): void {
-  const idle = hits.findIndex(({ hits: count }) => count === 0);
-  if (idle < 0) return;
-  const { match } = rules[idle]!;
-  const named = match === undefined ? [] : model.tensors.filter(({ name }) => new RegExp(match).test(name));
-  const found =
-    named.length === 0
-      ? "no tensor"
-      : `only tensors that earlier rules decide or that are never quantized (${named[0]!.name}${named.length > 1 ? ", ..." : ""})`;
-  throw new QuantizeError("usage", `rule ${idle + 1} (${hits[idle]!.rule}) matches ${found}`);
+/**
+ * Rules that decided nothing are mistakes, nearly always of spelling.
+ * @param overriding so many rules at the start may take all tensors from later ones
+ */
+function checkHits(hits: readonly RuleHits[], rules: readonly Rule[], model: Model, overriding: number): void {
+  for (const [index, { rule, hits: count }] of hits.entries()) {
+    const { match } = rules[index]!;
+    if (count > 0) continue;
+    const pattern = new RegExp(match ?? "");
+    const named = model.tensors.filter(({ name }) => pattern.test(name));
+    const isOverridden = index >= overriding && overriding > 0 && named.some((tensor) => whyKept(tensor) === undefined);
+    if (isOverridden) continue;
+    const example = named.length === 0 ? "" : ` (${named[0]!.name}${named.length > 1 ? ", ..." : ""})`;
+    const found =
+      named.length === 0
+        ? "no tensor"
+        : `only tensors that earlier rules or options decide, or that are never quantized${example}`;
+    throw new QuantizeError("usage", `rule ${index + 1} (${rule}) matches ${found}`);
+  }
+}
+
+/** A written-out scheme names tensors too: a name that no tensor has is a mistake there as well. */
+function checkPatterns({ name, rules }: Recipe, model: Model, options: PlanOptions): void {
+  if (options.allowUnmatchedRules || options.pure) return;
+  for (const [index, { match }] of rules.entries()) {
+    if (match === undefined || model.tensors.some((tensor) => new RegExp(match).test(tensor.name))) continue;
+    throw new QuantizeError("usage", `scheme ${name}, rule ${index + 1}: no tensor matches ${match}`);
+  }
 }
 
 function checkCompatible(choices: readonly TypeChoice[]): void {
@@ -65,6 +82,8 @@ function checkCompatible(choices: readonly TypeChoice[]): void {
 /** What `chooseTypes` decides. */
 export interface Choices {
   readonly recipe: Recipe;
+  /** The user's rules, checked. */
+  readonly rules: readonly Rule[];
   /** One for each tensor, in the order in which they came. */
   readonly choices: readonly TypeChoice[];
   readonly ruleHits: readonly RuleHits[];
@@ -122,9 +141,10 @@ export function chooseTypes(model: Model, tensors: readonly Tensor[], options: P
     return choice;
   });
   const ruleHits = rules.map((rule, index) => ({ rule: describeRule(rule), hits: hits[index]! }));
-  if (!options.allowUnmatchedRules) checkHits(ruleHits, rules, model);
+  if (!options.allowUnmatchedRules) checkHits(ruleHits, rules, model, options.overridingRules ?? 0);
   if (options.onIncompatible === "error") checkCompatible(choices);
-  return { choices, recipe, ruleHits };
+  checkPatterns(recipe, model, options);
+  return { choices, recipe, rules, ruleHits };
 }
 
 function typeOptions({ outputType, embeddingType }: PlanOptions) {

@@ -33,11 +33,11 @@ export function storableType(tensor: Tensor): string {
 }
 
 /** Why the rows of a tensor cannot take a layout, or undefined when they can. */
-function layoutProblem(tensor: Tensor, codec: string, layout: string): string | undefined {
+function layoutProblem(codec: string, layout: string, rows: number): string | undefined {
+  if (layout === "rows") return undefined;
   const format = findFormat(codec);
   const weave = format === undefined ? undefined : findWeave(format, layout);
   if (weave === undefined) return `${codec} does not come in ${layout}`;
-  const rows = rowCount(tensor.shape) / sliceCount(tensor.shape);
   return rows % weave.rowsPerGroup === 0 ? undefined : `${rows} rows do not divide by ${weave.rowsPerGroup}`;
 }
 
@@ -66,8 +66,7 @@ export function fitShape(tensor: Tensor, wish: Wish, keep: boolean): TypeChoice 
   }
   const rows = rowCount(tensor.shape) / sliceCount(tensor.shape);
   const layout = isPackable(tensor, codec) ? resolveLayout(wish.layout, findFormat(codec), rows) : "rows";
-  if (layout === "rows") return { tensor, codec, layout, tables, reason, isFallback };
-  const problem = layoutProblem(tensor, codec, layout);
+  const problem = layoutProblem(codec, layout, rows);
   if (problem === undefined) return { tensor, codec, layout, tables, reason, isFallback };
   return { tensor, codec, layout: "rows", tables, reason: isFallback ? reason : `rows: ${problem}`, isFallback: true };
 }

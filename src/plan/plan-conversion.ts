@@ -7,6 +7,7 @@ import { importanceOf, imatrixWarnings, requireImportance } from "../imatrix/imp
 import { rowCount, sliceCount, type Model, type Tensor } from "../read/model.ts";
 import { padTo } from "../read/gguf-types.ts";
 import { storedBytes } from "../read/read-tensor.ts";
+import { recipeOf } from "./apply-recipe.ts";
 import { chooseTypes } from "./choose-types.ts";
 import type { TypeChoice } from "./fit-shape.ts";
 import { alignmentOf, outputMetadata } from "./output-metadata.ts";
@@ -56,7 +57,7 @@ function planTensor(choice: TypeChoice, recipe: Recipe, imatrix: Imatrix | undef
  */
 export function planConversion(model: Model, options: PlanOptions): Plan {
   const { imatrix } = options;
-  const { choices, recipe, ruleHits } = chooseTypes(model, inOutputOrder(model.tensors), options);
+  const { choices, recipe, rules, ruleHits } = chooseTypes(model, inOutputOrder(model.tensors), options);
   const fileType = recipe.type === "keep" ? "keep" : recipe.fileType;
   const metadata = overrideMetadata(outputMetadata(model.metadata, fileType, imatrix), options.overrideKv ?? []);
   const alignment = alignmentOf(metadata);
@@ -68,5 +69,9 @@ export function planConversion(model: Model, options: PlanOptions): Plan {
   });
   const searched = tensors.filter((t) => t.codec !== t.tensor.codec && findFormat(t.codec)!.kind !== "float");
   const warnings = imatrix === undefined ? [] : imatrixWarnings(imatrix, searched);
-  return { model, tensors, metadata, alignment, scheme: recipe.name, ruleHits, warnings };
+  return {
+    ...{ model, tensors, metadata, alignment, ruleHits, warnings },
+    scheme: recipe.name,
+    recipe: recipeOf(options, recipe, rules),
+  };
 }

@@ -4,6 +4,7 @@
  */
 import type { Imatrix } from "../imatrix/imatrix.types.ts";
 import type { Metadata, Model, Tensor } from "../read/model.ts";
+import type { RecipeFile } from "./recipe-file.types.ts";
 import type { Recipe, Rule } from "./recipe.types.ts";
 
 /** What to do with a tensor whose shape does not suit the wanted type or layout. */
@@ -23,6 +24,8 @@ export interface PlanOptions {
   readonly layout?: string;
   /** Rules before the scheme's own, first match wins: `re=type@layout`, or as data. */
   readonly rules?: readonly (string | Rule)[];
+  /** The first so many rules are meant to override others, which may then be left without a tensor. */
+  readonly overridingRules?: number;
   /** A rule that decides nothing is no error. */
   readonly allowUnmatchedRules?: boolean;
   /** Tables per slice of codebook tensors, 1 to 256; default `auto`. */
@@ -81,6 +84,8 @@ export interface Plan {
   readonly alignment: number;
   /** The scheme, by name. */
   readonly scheme: string;
+  /** What was asked for, in full: planned again from it, the same model gives the same bytes. For the manifest. */
+  readonly recipe: RecipeFile;
   readonly ruleHits: readonly RuleHits[];
   /** Things people should know, a sentence each. */
   readonly warnings: readonly string[];

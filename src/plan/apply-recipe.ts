@@ -1,0 +1,75 @@
+/** From a recipe to the options of a plan, and back: what a manifest keeps is what a later run is told. */
+import { existsSync } from "node:fs";
+import { dirname, isAbsolute, join } from "node:path";
+import { QuantizeError } from "../errors.ts";
+import type { Effort } from "../../codecs/codec.ts";
+import type { Imatrix } from "../imatrix/imatrix.types.ts";
+import { readImatrix } from "../imatrix/read-imatrix.ts";
+import type { PlanOptions } from "./plan.types.ts";
+import type { RecipeFile } from "./recipe-file.types.ts";
+import type { Recipe, Rule } from "./recipe.types.ts";
+
+function loadImatrix(
+  { file, sha256, include, exclude }: NonNullable<RecipeFile["imatrix"]>,
+  recipePath: string,
+): Imatrix {
+  const beside = join(dirname(recipePath), file);
+  const path = !isAbsolute(file) && !existsSync(file) && existsSync(beside) ? beside : file;
+  const imatrix = readImatrix(path, {
+    ...(include !== undefined && { include }),
+    ...(exclude !== undefined && { exclude }),
+  });
+  if (sha256 !== undefined && imatrix.sha256 !== sha256)
+    throw new QuantizeError(
+      "bad-data",
+      `${path}: ${recipePath} was made with another importance matrix (sha256 ${sha256}, found ${imatrix.sha256})`,
+    );
+  // The name goes into the output's metadata: as the recipe says it, wherever the file was found.
+  return { ...imatrix, path: file };
+}
+
+/** Options of a plan, and of the run where they decide bytes. */
+export interface AppliedRecipe {
+  readonly options: PlanOptions;
+  readonly effort?: Effort;
+}
+
+/**
+ * The options that a recipe asks for.
+ * @param path of the recipe, for messages and for files named in it
+ * @param given options that come first: they replace the recipe's, rules stand before the recipe's, and metadata are
+ * set after the recipe's
+ */
+export function applyRecipe(recipe: RecipeFile, path: string, given: Partial<PlanOptions> = {}): AppliedRecipe {
+  const { imatrix, effort, rules, overrideKv, ...rest } = recipe;
+  const matrix = given.imatrix ?? (imatrix === undefined ? undefined : loadImatrix(imatrix, path));
+  const allRules = [...(given.rules ?? []), ...(rules ?? [])];
+  const allOverrides = [...(overrideKv ?? []), ...(given.overrideKv ?? [])];
+  const options: PlanOptions = {
+    ...{ ...rest, ...given },
+    ...(allRules.length > 0 && { rules: allRules, overridingRules: given.rules?.length ?? 0 }),
+    ...(allOverrides.length > 0 && { overrideKv: allOverrides }),
+    ...(matrix !== undefined && { imatrix: matrix }),
+  };
+  return { options, ...(effort !== undefined && { effort }) };
+}
+
+/**
+ * The recipe of a plan's options, for the manifest. The scheme is written out, so that it means the same to every
+ * version of this program.
+ */
+export function recipeOf(options: PlanOptions, scheme: Recipe, rules: readonly Rule[]): RecipeFile {
+  const { imatrix, layout, tables, onIncompatible, allowUnmatchedRules, allowRequantize } = options;
+  const { pure, outputType, embeddingType, leaveOutput, overrideKv } = options;
+  const given = { layout, tables, onIncompatible, allowUnmatchedRules, allowRequantize, pure, outputType };
+  const more = { embeddingType, leaveOutput, overrideKv: overrideKv?.length ? overrideKv : undefined };
+  const stated = Object.entries({ ...given, ...more }).filter(([, value]) => value !== undefined && value !== false);
+  return {
+    scheme,
+    ...(rules.length > 0 && { rules }),
+    ...Object.fromEntries(stated),
+    ...(imatrix !== undefined && {
+      imatrix: { file: imatrix.path, sha256: imatrix.sha256, ...imatrix.filter },
+    }),
+  };
+}

@@ -1,0 +1,33 @@
+/** A recipe as people write it and manifests keep it: everything that decides the bytes of a conversion. */
+import type { Effort } from "../../codecs/codec.ts";
+import type { IncompatiblePolicy } from "./plan.types.ts";
+import type { Recipe, Rule } from "./recipe.types.ts";
+
+export interface RecipeFile {
+  /** By name, or written out. */
+  readonly scheme: string | Recipe;
+  /** Put before the scheme's own rules. */
+  readonly rules?: readonly Rule[];
+  readonly allowUnmatchedRules?: boolean;
+  readonly layout?: string;
+  readonly tables?: number | "auto";
+  /** How hard codebooks are fitted and searched: an option of the run, kept here because it decides bytes. */
+  readonly effort?: Effort;
+  readonly onIncompatible?: IncompatiblePolicy;
+  readonly allowRequantize?: boolean;
+  readonly pure?: boolean;
+  readonly outputType?: string;
+  readonly embeddingType?: string;
+  readonly leaveOutput?: boolean;
+  readonly imatrix?: {
+    /** Looked for where the user stands, then beside the recipe. */
+    readonly file: string;
+    /** Of the file: another matrix gives other bytes. */
+    readonly sha256?: string;
+    readonly include?: readonly string[];
+    readonly exclude?: readonly string[];
+  };
+  readonly overrideKv?: readonly string[];
+  readonly keepSplit?: boolean;
+  readonly splitMaxBytes?: number;
+}
