@@ -65,7 +65,6 @@ export function groupSearch(image: Uint8Array): {
   const zeroLevel = word("zeroLevel");
   const freeLevels = word("freeLevels") === 1;
   const half = bins / 2;
-  const binsPerUnit = floats[WORD.binsPerUnit]!;
   const tables = new Int8Array(image.buffer, image.byteOffset + word("tables"), 256 * points * dimension);
   const levels = new Float32Array(image.buffer, image.byteOffset + word("levels"), 256);
   const thresholds = new Int16Array(image.buffer, image.byteOffset + word("thresholds"), 256 * points);
@@ -85,12 +84,19 @@ export function groupSearch(image: Uint8Array): {
 
   /** All tables' errors at one trial scale; winners of lanes are updated. */
   function tryScale(trial: number): void {
-    const toBins = fround(floats[WORD.trialScale + trial]! * binsPerUnit);
+    const inner = fround(floats[WORD.trialScale + trial]! * floats[WORD.innerBins]!);
+    const outer = fround(floats[WORD.trialScale + trial]! * floats[WORD.outerBins]!);
+    const offset = floats[WORD.binOffset]!;
     sums.fill(0);
     for (let code = 0; code < codeCount; code++) {
       let row = 0;
       for (let d = dimension - 1; d >= 0; d--) {
-        const bin = (nearest(fround(x[code * dimension + d]! * toBins)) | 0) + half;
+        const value = x[code * dimension + d]!;
+        const magnitude = Math.abs(value);
+        const near = fround(magnitude * inner);
+        const far = fround(fround(magnitude * outer) + offset);
+        const index = nearest(far < near ? far : near) | 0;
+        const bin = (value < 0 ? -index : index) + half;
         row = row * bins + Math.max(0, Math.min(bins - 1, bin));
       }
       row *= stride;

@@ -47,10 +47,12 @@ export const WORD = {
   /** Bins on one axis. */
   bins: 16,
   codeBits: 17,
-  /** f32: bins per table entry unit. */
-  binsPerUnit: 18,
   /** 1 while there are no levels: scales are then not rounded. */
-  freeLevels: 19,
+  freeLevels: 18,
+  /** f32: bins per table entry up to the knee, bins per entry beyond it, and what is added there. */
+  innerBins: 19,
+  outerBins: 20,
+  binOffset: 21,
   /** f32 x trials: table units per largest weight. */
   trialScale: 24,
   /** i32 x trials, Q15: makes errors at one trial scale comparable with those at others. */
@@ -60,8 +62,9 @@ export const WORD = {
 export const HEADER_BYTES = 256;
 /** Tables are made so that a group's largest weight falls near this entry. */
 export const REACH = 120;
-/** The bins cover entries up to this magnitude. */
+/** The bins cover entries up to this magnitude; up to the knee they are narrower, for groups with an outlier. */
 const BIN_RANGE = 141;
+const BIN_KNEE = 30;
 /** Errors of absent tables: beyond every sum that matters. */
 export const FAR = 0x7fff;
 const SCRATCH_BYTES = 2048;
@@ -144,7 +147,11 @@ export function prepareCodebook(format: CodebookFormat, codebook: Codebook, effo
   header[WORD.scratch] = scratchAt;
   header[WORD.stride] = stride;
   header[WORD.bins] = bins;
-  floats[WORD.binsPerUnit] = bins / (2 * BIN_RANGE);
+  const scale = binScale(bins, format.dimension);
+  floats[WORD.innerBins] = scale.inner;
+  floats[WORD.outerBins] = scale.outer;
+  floats[WORD.binOffset] = scale.offset;
+  const centres = binCentres(bins, scale);
   trials.forEach((factor, i) => {
     floats[WORD.trialScale + i] = REACH * factor;
     header[WORD.trialFactor + i] = Math.min(32767, Math.round(32768 * (trials[0]! / factor) ** 2));
@@ -157,7 +164,7 @@ export function prepareCodebook(format: CodebookFormat, codebook: Codebook, effo
         thresholds[t * points + q] = (tables[t * points + q]! + tables[t * points + q + 1]!) * 32;
       }
     }
-    fillErrors(tables, points, bins, stride, errorUnit(format), errors);
+    fillErrors(tables, points, centres, stride, errorUnit(format), errors);
   } else {
     const packed = new Int32Array(image.buffer, thresholdsAt, 256 * points * 2);
     for (let t = 0; t < tableCount; t++) {
@@ -168,7 +175,7 @@ export function prepareCodebook(format: CodebookFormat, codebook: Codebook, effo
         packed[(t * points + q) * 2 + 1] = (first * first + second * second) * 32;
       }
     }
-    fillPairErrors(tables, points, bins, stride, errorUnit(format), errors);
+    fillPairErrors(tables, points, centres, stride, errorUnit(format), errors);
   }
   return image;
 }
@@ -177,6 +184,28 @@ export function prepareCodebook(format: CodebookFormat, codebook: Codebook, effo
 function errorUnit({ codeBits, dimension, blockSize }: CodebookFormat): number {
   const unit = dimension === 2 ? (codeBits === 4 ? 0.25 : 1) : codeBits === 5 ? 8 : codeBits === 4 ? 2 : 0.5;
   return blockSize === 64 ? unit / 2 : unit;
+}
+
+/** A magnitude a lies in bin min(a * inner, a * outer + offset), rounded, on its side of the middle bin. */
+interface BinScale {
+  readonly inner: number;
+  readonly outer: number;
+  readonly offset: number;
+}
+
+function binScale(bins: number, dimension: 1 | 2): BinScale {
+  const side = bins / 2 - 1;
+  if (dimension === 2) return { inner: side / BIN_RANGE, outer: side / BIN_RANGE, offset: 0 };
+  const inner = 2;
+  const outer = (side - BIN_KNEE * inner) / (BIN_RANGE - BIN_KNEE);
+  return { inner, outer, offset: BIN_KNEE * (inner - outer) };
+}
+
+function binCentres(bins: number, { inner, outer, offset }: BinScale): Float64Array {
+  return Float64Array.from({ length: bins }, (_, bin) => {
+    const index = Math.abs(bin - bins / 2);
+    return Math.sign(bin - bins / 2) * Math.max(index / inner, (index - offset) / outer);
+  });
 }
 
 function checkAscending(format: CodebookFormat, { tables, levels }: Codebook, points: number): void {
@@ -214,17 +243,16 @@ function nearestToZero(format: CodebookFormat, { tables, levels }: Codebook): nu
 function fillErrors(
   tables: Int8Array,
   points: number,
-  bins: number,
+  centres: Float64Array,
   stride: number,
   unit: number,
   errors: Int16Array,
 ): void {
-  const width = (2 * BIN_RANGE) / bins;
   for (let t = 0; t * points < tables.length; t++) {
     let q = t * points;
     const last = q + points - 1;
-    for (let bin = 0; bin < bins; bin++) {
-      const centre = (bin - bins / 2) * width;
+    for (let bin = 0; bin < centres.length; bin++) {
+      const centre = centres[bin]!;
       while (q < last && Math.abs(tables[q + 1]! - centre) <= Math.abs(tables[q]! - centre)) q++;
       const distance = tables[q]! - centre;
       errors[bin * stride + t] = Math.min(FAR, Math.round(distance * distance * unit));
@@ -236,17 +264,17 @@ function fillErrors(
 function fillPairErrors(
   tables: Int8Array,
   points: number,
-  bins: number,
+  centres: Float64Array,
   stride: number,
   unit: number,
   errors: Int16Array,
 ): void {
-  const width = (2 * BIN_RANGE) / bins;
+  const bins = centres.length;
   for (let t = 0; t * points * 2 < tables.length; t++) {
     const at = t * points * 2;
     for (let row = 0; row < bins * bins; row++) {
-      const x = ((row % bins) - bins / 2) * width;
-      const y = (Math.floor(row / bins) - bins / 2) * width;
+      const x = centres[row % bins]!;
+      const y = centres[Math.floor(row / bins)]!;
       let least = Infinity;
       for (let q = at; q < at + points; q++) {
         const dx = tables[q]! - x;

@@ -20,8 +20,10 @@ const SCRATCH: usize = 56;
 const STRIDE: usize = 60;
 const BINS: usize = 64;
 const CODE_BITS: usize = 68;
-const BINS_PER_UNIT: usize = 72;
-const FREE_LEVELS: usize = 76;
+const FREE_LEVELS: usize = 72;
+const INNER_BINS: usize = 76;
+const OUTER_BINS: usize = 80;
+const BIN_OFFSET: usize = 84;
 const TRIAL_SCALE: usize = 96;
 const TRIAL_FACTOR: usize = 176;
 
@@ -61,19 +63,30 @@ const MAX_DIFFERENCE: i16 = 5791;
   return abs(value) < Infinity;
 }
 
+@inline function bin_index(value: v128, inner: v128, outer: v128, offset: v128): v128 {
+  const magnitude = f32x4.abs(value);
+  const near = f32x4.mul(magnitude, inner);
+  const index = i32x4.trunc_sat_f32x4_s(f32x4.nearest(f32x4.pmin(near, f32x4.add(f32x4.mul(magnitude, outer), offset))));
+  const minus = i32x4.shr_s(value, 31);
+  return i32x4.sub(v128.xor(index, minus), minus);
+}
+
 // Byte offsets of the rows of errors for one trial scale.
 function find_rows(image: usize, scratch: usize, trial: i32): void {
   const groupSize = <usize>word(image, GROUP_SIZE);
   const bins = word(image, BINS);
   const rowBytes = word(image, STRIDE) << 1;
-  const toBins = f32x4.splat(load<f32>(image + TRIAL_SCALE + (<usize>trial << 2)) * load<f32>(image + BINS_PER_UNIT));
+  const trialScale = load<f32>(image + TRIAL_SCALE + (<usize>trial << 2));
+  const inner = f32x4.splat(trialScale * load<f32>(image + INNER_BINS));
+  const outer = f32x4.splat(trialScale * load<f32>(image + OUTER_BINS));
+  const offset = f32x4.splat(load<f32>(image + BIN_OFFSET));
   const half = i32x4.splat(bins >> 1);
   const top = i32x4.splat(bins - 1);
   const zero = i32x4.splat(0);
   if (word(image, DIMENSION) == 1) {
     const stride = i32x4.splat(rowBytes);
     for (let j: usize = 0; j < groupSize; j += 4) {
-      const bin = i32x4.add(i32x4.trunc_sat_f32x4_s(f32x4.nearest(f32x4.mul(v128.load(scratch + (j << 2), X), toBins))), half);
+      const bin = i32x4.add(bin_index(v128.load(scratch + (j << 2), X), inner, outer, offset), half);
       v128.store(scratch + (j << 2), i32x4.mul(i32x4.min_s(i32x4.max_s(bin, zero), top), stride), ROWS);
     }
     return;
@@ -81,7 +94,7 @@ function find_rows(image: usize, scratch: usize, trial: i32): void {
   // Pairs: second coordinate * bins + first, times the row's length.
   const strides = i32x4(rowBytes, rowBytes * bins, rowBytes, rowBytes * bins);
   for (let j: usize = 0; j < groupSize; j += 4) {
-    const bin = i32x4.add(i32x4.trunc_sat_f32x4_s(f32x4.nearest(f32x4.mul(v128.load(scratch + (j << 2), X), toBins))), half);
+    const bin = i32x4.add(bin_index(v128.load(scratch + (j << 2), X), inner, outer, offset), half);
     const part = i32x4.mul(i32x4.min_s(i32x4.max_s(bin, zero), top), strides);
     const row = i32x4.add(part, v128.shuffle<i32>(part, part, 1, 0, 3, 2));
     store<i32>(scratch + (j << 1), i32x4.extract_lane(row, 0), ROWS);
