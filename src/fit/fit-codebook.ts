@@ -12,6 +12,7 @@
 import type { Codebook, CodebookFormat, Effort } from "../../codecs/codec.ts";
 import { prepareCodebook, REACH } from "../../codecs/codebook-prepare.ts";
 import { assignGroups, type MakeAssignGroups } from "./assign-groups.ts";
+import { compandedPoints } from "./companding.ts";
 import { fitLevels } from "./fit-levels.ts";
 import { improveTables, roundTables, splitTables, type RoundStatistics } from "./table-statistics.ts";
 
@@ -29,10 +30,16 @@ export interface FitOptions {
 const GROUPS_PER_TABLE = 2;
 /** Rounds after a split, rounds with all tables, and groups per table that they look at. */
 const ROUNDS: Record<Effort, { readonly split: number; readonly last: number; readonly groups: number }> = {
-  fast: { split: 1, last: 3, groups: 32 },
-  normal: { split: 2, last: 5, groups: 64 },
-  best: { split: 3, last: 12, groups: 256 },
+  fast: { split: 2, last: 3, groups: 32 },
+  normal: { split: 4, last: 5, groups: 64 },
+  best: { split: 8, last: 12, groups: 256 },
 };
+
+/** Groups that the start and the first rounds look at. */
+const START_GROUPS = 1024;
+
+/** Tables are moved this many times as far as one round asks for: convergence is slow, and rounding would stall it. */
+const STRIDE = 2;
 
 const NO_LEVELS = new Float32Array(0);
 
@@ -49,18 +56,19 @@ export function fitCodebook(format: CodebookFormat, sample: Float32Array, option
   const assign = (options.assign ?? assignGroups)(format, spreadSample, spreadImportance);
   const { split, last, groups: groupsPerTable } = ROUNDS[effort];
 
-  let entries = startTable(format);
+  let entries = startTable(format, spreadSample, spreadImportance);
   for (;;) {
     const present = entries.length / format.tableLength;
     const isLast = present === count;
-    const used = isLast ? groups : Math.min(groups, Math.max(1024, present * groupsPerTable));
+    const used = isLast ? groups : Math.min(groups, Math.max(START_GROUPS, present * groupsPerTable));
     let round: RoundStatistics;
     let tables: Int8Array;
     for (let i = 0; ; i++) {
       tables = roundTables(format, entries);
       const choices = assign(prepareCodebook(format, { tables, levels: NO_LEVELS }, "fast"), used);
       round = improveTables(format, spreadSample, spreadImportance, used, choices, tables, entries);
-      entries = round.entries;
+      const isSettling = i + 1 === (isLast ? last : split);
+      entries = round.entries.map((entry, k) => entries[k]! + (isSettling ? 1 : STRIDE) * (entry - entries[k]!));
       if (i + 1 < (isLast ? last : split)) continue;
       if (!isLast) {
         entries = splitTables(format, spreadSample, used, choices, tables, round, Math.min(count, present * 2));
@@ -110,10 +118,28 @@ function greatestCommonDivisor(a: number, b: number): number {
   return b === 0 ? a : greatestCommonDivisor(b, a % b);
 }
 
-/** Evenly spaced entries; for pairs, points of a sunflower (evenly spread over the disc). */
-function startTable(format: CodebookFormat): Float64Array {
-  const points = 1 << format.codeBits;
-  if (format.dimension === 1) {
+/**
+ * The first table: companded entries for the groups over their largest weights; for pairs, points spread over the disc
+ * like the seeds of a sunflower.
+ */
+function startTable(format: CodebookFormat, sample: Float32Array, importance?: Float32Array): Float64Array {
+  const { blockSize, codeBits, dimension } = format;
+  const points = 1 << codeBits;
+  if (dimension === 1) {
+    const bins = 2 * REACH + 1;
+    const mass = new Float64Array(bins);
+    const weights = Math.min(sample.length, START_GROUPS * blockSize);
+    for (let at = 0; at < weights; at += blockSize) {
+      let largest = 0;
+      for (let j = at; j < at + blockSize; j++) if (Math.abs(sample[j]!) > Math.abs(largest)) largest = sample[j]!;
+      if (largest === 0) continue;
+      for (let j = at; j < at + blockSize; j++) {
+        const v = (importance === undefined ? 1 : importance[j]!) * largest * largest;
+        mass[Math.round((sample[j]! / largest) * REACH) + REACH]! += v;
+      }
+    }
+    const entries = compandedPoints(mass, -REACH - 0.5, 1, points);
+    if (entries.length === points) return Float64Array.from(entries);
     return Float64Array.from({ length: points }, (_, q) => REACH * ((2 * q) / (points - 1) - 1));
   }
   const table = new Float64Array(2 * points);

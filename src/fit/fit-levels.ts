@@ -3,6 +3,7 @@
  * scale error costs there (the energy of its entries), the levels that cost least. One dimension and sorted values,
  * so a round of Lloyd's algorithm is a walk over boundaries with prefix sums.
  */
+import { compandedPoints } from "./companding.ts";
 
 const ROUNDS = 24;
 /** Levels beyond the largest ones seen, each this much larger: room for outliers that the sample missed. */
@@ -76,19 +77,7 @@ function startingLevels(values: Float64Array, weights: Float64Array, count: numb
   if (!(width > 0)) return [low];
   const mass = new Float64Array(bins);
   for (let i = 0; i < n; i++) mass[Math.min(bins - 1, Math.floor((values[i]! - low) / width))]! += weights[i]!;
-  const grown = mass.map(Math.cbrt);
-  const total = grown.reduce((sum, value) => sum + value, 0);
-  const levels: number[] = [];
-  let passed = 0;
-  for (let bin = 0; bin < bins; bin++) {
-    const next = passed + grown[bin]!;
-    while (levels.length < count && ((levels.length + 0.5) / count) * total <= next && grown[bin]! > 0) {
-      const part = (((levels.length + 0.5) / count) * total - passed) / grown[bin]!;
-      levels.push(low + (bin + part) * width);
-    }
-    passed = next;
-  }
-  return levels;
+  return compandedPoints(mass, low, width, count);
 }
 
 /** The first index at or after `from` whose value is above `limit`. */
