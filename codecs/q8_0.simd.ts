@@ -1,6 +1,7 @@
 // Twin of q8_0.ts. Magnitudes are compared as integers, whose order is that of the floats, with NaN above all.
 import { f16BitsOfScales, splatF16 } from "./simd/half";
 import { greatestIntOfEach, inverseOrNaN, storeHalves } from "./simd/lanes";
+import { storeProducts } from "./simd/sixteen";
 
 const BLOCK_SIZE: i32 = 32;
 const BLOCK_BYTES: usize = 34;
@@ -96,22 +97,9 @@ function code(weights: v128, inverse: v128): v128 {
 }
 
 export function decode_q8_0(src: usize, dst: usize, blocks: i32): void {
-  for (; blocks > 0; blocks--) {
+  for (; blocks > 0; blocks--, src += BLOCK_BYTES, dst += 128) {
     const d = splatF16(src);
-    decodeSixteen(v128.load(src, 2), dst, d);
-    decodeSixteen(v128.load(src, 18), dst + 64, d);
-    src += BLOCK_BYTES;
-    dst += 128;
+    storeProducts(v128.load(src, 2), d, dst);
+    storeProducts(v128.load(src, 18), d, dst + 64);
   }
-}
-
-// @ts-ignore: decorator
-@inline
-function decodeSixteen(codes: v128, dst: usize, d: v128): void {
-  const low = i16x8.extend_low_i8x16_s(codes);
-  const high = i16x8.extend_high_i8x16_s(codes);
-  v128.store(dst, f32x4.mul(f32x4.convert_i32x4_s(i32x4.extend_low_i16x8_s(low)), d));
-  v128.store(dst, f32x4.mul(f32x4.convert_i32x4_s(i32x4.extend_high_i16x8_s(low)), d), 16);
-  v128.store(dst, f32x4.mul(f32x4.convert_i32x4_s(i32x4.extend_low_i16x8_s(high)), d), 32);
-  v128.store(dst, f32x4.mul(f32x4.convert_i32x4_s(i32x4.extend_high_i16x8_s(high)), d), 48);
 }

@@ -1,5 +1,5 @@
-// Least squares for signed codes, four blocks in four lanes: twin of searchSymmetric in ../x-search.ts.
-import { nearestInt } from "./lanes";
+// Least squares for signed codes, four blocks in four lanes: twin of searchSignedScale in ../k-search.ts.
+import { nearestInt, transpose } from "./lanes";
 
 /** Vectors of one group of four blocks, at most 32 of each: weights, their importance, the codes found. */
 export const WEIGHTS: usize = memory.data(512, 16);
@@ -7,16 +7,7 @@ export const IMPORTANCE: usize = memory.data(512, 16);
 export const CODES: usize = memory.data(512, 16);
 /** One vector: the scales found. */
 export const SCALES: usize = memory.data(16, 16);
-
-/** Turns the columns' importance, already in IMPORTANCE, into importance * sqrt(mean + x * x). */
-export function scaleImportance(count: i32, mean: f32): void {
-  const sigma2 = f32x4.splat(mean);
-  for (let at: usize = 0, end = <usize>count << 4; at < end; at += 16) {
-    const x = v128.load(WEIGHTS + at);
-    const root = f32x4.sqrt(f32x4.add(sigma2, f32x4.mul(x, x)));
-    v128.store(IMPORTANCE + at, f32x4.mul(v128.load(IMPORTANCE + at), root));
-  }
-}
+const SUMS: usize = memory.data(64, 16);
 
 /** Sum of squares in order, of `count` floats. */
 export function sumOfSquares(src: usize, count: i32): f32 {
@@ -28,38 +19,62 @@ export function sumOfSquares(src: usize, count: i32): f32 {
   return sum;
 }
 
+/**
+ * Loads four blocks of 32, the other three at byte offsets n1, n2, n3, with the importance of their columns, and
+ * searches them with the errors weighted by importance * sqrt(meanSquare + x * x).
+ */
+export function searchRowGroup(
+  src: usize, importance: usize, n1: usize, n2: usize, n3: usize, meanSquare: f32, n: i32,
+): void {
+  transpose(src, src + n1, src + n2, src + n3, 32, WEIGHTS);
+  transpose(importance, importance + n1, importance + n2, importance + n3, 32, IMPORTANCE);
+  const mean = f32x4.splat(meanSquare);
+  for (let at: usize = 0; at < 512; at += 16) {
+    const x = v128.load(WEIGHTS + at);
+    const root = f32x4.sqrt(f32x4.add(mean, f32x4.mul(x, x)));
+    v128.store(IMPORTANCE + at, f32x4.mul(v128.load(IMPORTANCE + at), root));
+  }
+  searchSignedScales(32, n);
+}
+
 /** Searches `count` weights of each lane for codes in [-n, n-1]; leaves code + n in CODES and d in SCALES. */
 export function searchSignedScales(count: i32, n: i32): void {
   const end = <usize>count << 4;
   const low = i32x4.splat(-n), high = i32x4.splat(n - 1);
-  let largest = f32x4.splat(0), extreme = f32x4.splat(0);
+  let largest = f32x4.splat(0), extreme = f32x4.splat(0), most = i32x4.splat(0);
   for (let at: usize = 0; at < end; at += 16) {
     const x = v128.load(WEIGHTS + at);
     const magnitude = f32x4.abs(x);
     const isLarger = f32x4.gt(magnitude, largest);
     largest = v128.bitselect(magnitude, largest, isLarger);
     extreme = v128.bitselect(x, extreme, isLarger);
+    most = i32x4.max_s(most, magnitude);
   }
+  // Finite weights never leave the range where rounding by bias works; a NaN or an infinity takes the careful way.
+  const isTame = !v128.any_true(i32x4.ge_s(most, i32x4.splat(0x7f800000)));
   let scale = f32x4.splat(0), best = f32x4.splat(0), bestInverse = f32x4.splat(0);
-  for (let attempt = 0; attempt <= 18; attempt++) {
-    const t = attempt == 0 ? 0 : attempt <= 9 ? attempt - 10 : attempt - 9;
-    const inverse = f32x4.div(f32x4.splat(-(<f32>n + <f32>0.1 * <f32>t)), extreme);
-    let sumXL = f32x4.splat(0), sumLL = f32x4.splat(0);
-    for (let at: usize = 0; at < end; at += 16) {
-      const x = v128.load(WEIGHTS + at), w = v128.load(IMPORTANCE + at);
-      const l = f32x4.convert_i32x4_s(i32x4.max_s(low, i32x4.min_s(high, nearestInt(f32x4.mul(inverse, x)))));
-      sumXL = f32x4.add(sumXL, f32x4.mul(f32x4.mul(w, x), l));
-      sumLL = f32x4.add(sumLL, f32x4.mul(f32x4.mul(w, l), l));
+  // The start, then t = -9 ... -1, 1 ... 9, two by two: they share the loads and hide each other's latency.
+  for (let step = -10; step <= 9; step += 2) {
+    const t0 = step == -10 ? 0 : step, t1 = step + 1;
+    const inverse0 = f32x4.div(f32x4.splat(-(<f32>n + <f32>0.1 * <f32>t0)), extreme);
+    const inverse1 = f32x4.div(f32x4.splat(-(<f32>n + <f32>0.1 * <f32>t1)), extreme);
+    if (isTame) sumTame(end, inverse0, inverse1, n);
+    else sumCarefully(end, inverse0, inverse1, n);
+    for (let which: usize = 0; which < 32; which += 16) {
+      // t = 0 had its turn as the start.
+      if (which == 0 && step == 0) continue;
+      const inverse = which == 0 ? inverse0 : inverse1;
+      const sumXL = v128.load(SUMS + which), sumLL = v128.load(SUMS + which, 32);
+      const isBetter = v128.and(
+        f32x4.gt(sumLL, f32x4.splat(0)),
+        f32x4.gt(f32x4.mul(sumXL, sumXL), f32x4.mul(best, sumLL)),
+      );
+      const isTaken = step == -10 && which == 0 ? i32x4.splat(-1) : isBetter;
+      const newScale = v128.and(f32x4.div(sumXL, sumLL), f32x4.ne(sumLL, f32x4.splat(0)));
+      scale = v128.bitselect(newScale, scale, isTaken);
+      best = v128.bitselect(f32x4.mul(newScale, sumXL), best, isTaken);
+      bestInverse = v128.bitselect(inverse, bestInverse, isTaken);
     }
-    const isBetter = v128.and(
-      f32x4.gt(sumLL, f32x4.splat(0)),
-      f32x4.gt(f32x4.mul(sumXL, sumXL), f32x4.mul(best, sumLL)),
-    );
-    const isTaken = attempt == 0 ? i32x4.splat(-1) : isBetter;
-    const newScale = v128.and(f32x4.div(sumXL, sumLL), f32x4.ne(sumLL, f32x4.splat(0)));
-    scale = v128.bitselect(newScale, scale, isTaken);
-    best = v128.bitselect(f32x4.mul(newScale, sumXL), best, isTaken);
-    bestInverse = v128.bitselect(inverse, bestInverse, isTaken);
   }
   const isBlock = v128.not(f32x4.lt(largest, f32x4.splat(1e-15)));
   for (let at: usize = 0; at < end; at += 16) {
@@ -68,6 +83,46 @@ export function searchSignedScales(count: i32, n: i32): void {
     v128.store(CODES + at, v128.and(code, isBlock));
   }
   v128.store(SCALES, v128.and(scale, isBlock));
+}
+
+/**
+ * Sums of w x l of two candidates, then of w l l, into SUMS. Codes are limited as integers while they still carry the
+ * rounding bias, whose bits grow by one per integer.
+ */
+function sumTame(end: usize, inverse0: v128, inverse1: v128, n: i32): void {
+  const bias = f32x4.splat(12582912), low = i32x4.splat(0x4b400000 - n), high = i32x4.splat(0x4b400000 + n - 1);
+  let sumXL0 = f32x4.splat(0), sumXL1 = sumXL0, sumLL0 = sumXL0, sumLL1 = sumXL0;
+  for (let at: usize = 0; at < end; at += 16) {
+    const x = v128.load(WEIGHTS + at), w = v128.load(IMPORTANCE + at);
+    const wx = f32x4.mul(w, x);
+    const l0 = f32x4.sub(i32x4.max_s(low, i32x4.min_s(high, f32x4.add(f32x4.mul(inverse0, x), bias))), bias);
+    const l1 = f32x4.sub(i32x4.max_s(low, i32x4.min_s(high, f32x4.add(f32x4.mul(inverse1, x), bias))), bias);
+    sumXL0 = f32x4.add(sumXL0, f32x4.mul(wx, l0));
+    sumXL1 = f32x4.add(sumXL1, f32x4.mul(wx, l1));
+    sumLL0 = f32x4.add(sumLL0, f32x4.mul(f32x4.mul(w, l0), l0));
+    sumLL1 = f32x4.add(sumLL1, f32x4.mul(f32x4.mul(w, l1), l1));
+  }
+  v128.store(SUMS, sumXL0);
+  v128.store(SUMS, sumXL1, 16);
+  v128.store(SUMS, sumLL0, 32);
+  v128.store(SUMS, sumLL1, 48);
+}
+
+/** The same for any weights: infinities and NaN. */
+function sumCarefully(end: usize, inverse0: v128, inverse1: v128, n: i32): void {
+  const low = i32x4.splat(-n), high = i32x4.splat(n - 1);
+  for (let which: usize = 0; which < 32; which += 16) {
+    const inverse = which == 0 ? inverse0 : inverse1;
+    let sumXL = f32x4.splat(0), sumLL = f32x4.splat(0);
+    for (let at: usize = 0; at < end; at += 16) {
+      const x = v128.load(WEIGHTS + at), w = v128.load(IMPORTANCE + at);
+      const l = f32x4.convert_i32x4_s(i32x4.max_s(low, i32x4.min_s(high, nearestInt(f32x4.mul(inverse, x)))));
+      sumXL = f32x4.add(sumXL, f32x4.mul(f32x4.mul(w, x), l));
+      sumLL = f32x4.add(sumLL, f32x4.mul(f32x4.mul(w, l), l));
+    }
+    v128.store(SUMS + which, sumXL);
+    v128.store(SUMS + which, sumLL, 32);
+  }
 }
 
 /** Packs 32 codes per lane as nibbles: byte j has the low bits of code j low and of code j + 16 high. */
