@@ -6,6 +6,7 @@ import type { Weave } from "../../layouts/layout.ts";
 import { pack } from "../../layouts/weave.ts";
 import { QuantizeError } from "../errors.ts";
 import type { Model, Tensor } from "../read/model.ts";
+import { formatFloat32 } from "../report/format-number.ts";
 import { weaveOf, withTensorReader, type TensorReader } from "./tensor-reader.ts";
 
 /** A run of bits that belongs to the weight. */
@@ -83,13 +84,13 @@ function readingOf(tensor: Tensor, slice: number, reader: TensorReader, bits: El
   if (isCodebookFormat(format)) {
     const codebook = tensor.codebooks?.[slice];
     if (codebook === undefined) return undefined;
-    if (bits.field === "s") return `level ${codebook.levels[bits.value] ?? 0}`;
+    if (bits.field === "s") return `level ${formatFloat32(codebook.levels[bits.value] ?? 0)}`;
     if (bits.field !== "t") return undefined;
     const start = bits.value * format.tableLength;
     return `entries ${[...codebook.tables.subarray(start, start + format.tableLength)].join(" ")}`;
   }
   const isHalf = bits.bits === 16 && format.kind === "uniform" && ["d", "dmin", "m"].includes(bits.field);
-  return isHalf ? `= ${f16Value(bits.value)}` : undefined;
+  return isHalf ? formatFloat32(f16Value(bits.value)) : undefined;
 }
 
 /**

@@ -39,7 +39,10 @@ export function weaveOf(tensor: Tensor, layout = tensor.layout): Weave {
   const format = findFormat(tensor.codec);
   const weave = format === undefined ? undefined : findWeave(format, layout);
   if (weave !== undefined) return weave;
-  throw new QuantizeError("incompatible", `tensor "${tensor.name}": ${tensor.codec} does not come in layout "${layout}"`);
+  throw new QuantizeError(
+    "incompatible",
+    `tensor "${tensor.name}": ${tensor.codec} does not come in layout "${layout}"`,
+  );
 }
 
 /** Opens the model's files for as long as `work` runs. */

@@ -29,7 +29,10 @@ function tableText(codebook: InspectedCodebook, table: number, dimension: number
   const text =
     dimension === 1
       ? entries.map((entry) => String(entry).padStart(4)).join("")
-      : entries.slice(0, points).map((x, i) => ` (${x},${entries[points + i]})`).join("");
+      : entries
+          .slice(0, points)
+          .map((x, i) => ` (${x},${entries[points + i]})`)
+          .join("");
   return `  table ${String(table).padStart(3)} ${formatPercent(tableUse[table]! / groups).padStart(6)} ${text}`;
 }
 

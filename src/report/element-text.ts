@@ -27,7 +27,12 @@ const COLUMNS: readonly Column<Part>[] = [
   { title: "what", cell: ({ label }) => label },
   { title: "field", cell: ({ field }) => field },
   { title: "byte", cell: ({ byteOffset }) => String(byteOffset), align: "right" },
-  { title: "in the file", cell: ({ fileOffset }) => (fileOffset === undefined ? "" : String(fileOffset)), align: "right", dropOrder: 1 },
+  {
+    title: "in the file",
+    cell: ({ fileOffset }) => (fileOffset === undefined ? "" : String(fileOffset)),
+    align: "right",
+    dropOrder: 1,
+  },
   { title: "bits", cell: bitsText },
   { title: "value", cell: valueText },
   { title: "reads", cell: ({ reading }) => reading ?? "", shrink: "end", minWidth: 12 },

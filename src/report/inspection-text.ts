@@ -1,6 +1,7 @@
 /** An inspection as text: what the model is, its encodings by bytes, metadata, tensors. */
 import type { EncodingShare, InspectedTensor, InspectedValue, Inspection } from "../inspect/inspect-model.ts";
 import { formatBits, formatBytes, formatCount, formatFloat32, formatInteger, formatPercent } from "./format-number.ts";
+import { isStorageKey, VERSION_KEY } from "../write/manifest.ts";
 import { PLAIN } from "./colours.ts";
 import { printable, truncateEnd } from "./printable.ts";
 import { textTable, type Column, type TableOptions } from "./text-table.ts";
@@ -69,17 +70,24 @@ function typeText({ type, elementType }: InspectedValue): string {
   return elementType === undefined ? type : `${elementType}[]`;
 }
 
+/** Keys that describe our own storage are shown by other means: --codebooks, `quantize verify`, --json. */
+function isStorage({ key }: InspectedValue): boolean {
+  return isStorageKey(key) && key !== VERSION_KEY;
+}
+
 function metadataText(values: readonly InspectedValue[], width: number): string {
+  const shown = values.filter((value) => !isStorage(value));
   const keyWidth = Math.min(
     44,
-    values.reduce((most, { key }) => Math.max(most, key.length), 0),
+    shown.reduce((most, { key }) => Math.max(most, key.length), 0),
   );
-  return values
-    .map((value) => {
-      const line = `${printable(value.key).padEnd(keyWidth)}  ${typeText(value).padEnd(9)}  ${printable(valueText(value))}`;
-      return truncateEnd(line, width);
-    })
-    .join("\n");
+  const lines = shown.map((value) => {
+    const line = `${printable(value.key).padEnd(keyWidth)}  ${typeText(value).padEnd(9)}  ${printable(valueText(value))}`;
+    return truncateEnd(line, width);
+  });
+  const hidden = values.length - shown.length;
+  if (hidden > 0) lines.push(`(and ${hidden} keys of learned tables and the manifest: --codebooks, --json)`);
+  return lines.join("\n");
 }
 
 /** The label of the file beside what its bytes say. */
