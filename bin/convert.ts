@@ -1,33 +1,48 @@
-/** The frame around every conversion: progress, Ctrl-C, and the report at the end. */
-import type { ConversionReport, RunOptions } from "../src/engine/conversion.types.ts";
+/** The frame around everything that runs on the engine: progress, Ctrl-C, and the report at the end. */
+import type { ConversionReport, RunOptions, VerificationReport } from "../src/engine/conversion.types.ts";
+import { QuantizeError } from "../src/errors.ts";
 import { conversionText } from "../src/report/conversion-text.ts";
+import type { TableOptions } from "../src/report/text-table.ts";
+import { verificationText } from "../src/report/verification-text.ts";
 import { interruptible } from "./interruption.ts";
 import { coloursFor, outputWidth, print, printJson } from "./output.ts";
 import { showProgress } from "./progress.ts";
 import type { RunFlags } from "./run-options.ts";
 
-/** Runs something on the engine with progress shown and signals heard. */
-export async function onEngine<T>(
-  flags: Pick<RunFlags, "quiet">,
+type Report = ConversionReport | VerificationReport;
+
+/** The report that a missed budget brings along, so that people see which tensor it was. */
+function reportOf(error: unknown): Report | undefined {
+  const cause: unknown = error instanceof QuantizeError && error.code === "budget" ? error.cause : undefined;
+  return typeof cause === "object" && cause !== null && "tensors" in cause ? (cause as Report) : undefined;
+}
+
+function show(report: Report, flags: RunFlags): void {
+  if (flags.quiet) return;
+  const view: TableOptions = { width: outputWidth(), colours: coloursFor(process.stdout, flags.color) };
+  print("totals" in report ? conversionText(report, view) : verificationText(report, view));
+}
+
+/**
+ * Runs something on the engine with progress shown and signals heard, and prints its report.
+ * A missed budget prints the report too, and is thrown on.
+ */
+export async function onEngine<T extends Report>(
+  flags: RunFlags,
   work: (run: Pick<RunOptions, "onProgress" | "signal">) => Promise<T>,
 ): Promise<T> {
   const progress = await showProgress({ isQuiet: flags.quiet ?? false });
   try {
-    return await interruptible((signal) => work({ onProgress: progress.onProgress, signal }));
-  } finally {
+    const report = await interruptible((signal) => work({ onProgress: progress.onProgress, signal }));
     progress.stop();
+    if (flags.json) printJson(report);
+    else show(report, flags);
+    return report;
+  } catch (error) {
+    progress.stop();
+    const report = reportOf(error);
+    // With --json the failure's own object holds the report: one document on stdout, whatever happened.
+    if (report !== undefined && !flags.json) show(report, flags);
+    throw error;
   }
-}
-
-/** Runs a conversion and prints what became of the tensors. */
-export async function convert(
-  flags: RunFlags,
-  work: (run: Pick<RunOptions, "onProgress" | "signal">) => Promise<ConversionReport>,
-): Promise<ConversionReport> {
-  const report = await onEngine(flags, work);
-  if (flags.json) printJson(report);
-  else if (!flags.quiet) {
-    print(conversionText(report, { width: outputWidth(), colours: coloursFor(process.stdout, flags.color) }));
-  }
-  return report;
 }

@@ -7,6 +7,8 @@ import { printJson } from "./output.ts";
 /** The exit code of a run that was interrupted, as shells count it: 128 + SIGINT. */
 export const INTERRUPTED_EXIT_CODE = 130;
 
+const BUDGET_EXIT_CODE = 3;
+
 function line(text: string): void {
   try {
     writeSync(process.stderr.fd, text);
@@ -33,7 +35,9 @@ export function reportFailure(error: unknown, { isJson, hint }: { isJson: boolea
   const code = exitCode(error);
   if (error instanceof QuantizeError) {
     line(`quantize: ${oneLine(error.message)}${hint === undefined ? "" : ` (${hint})`}\n`);
-    if (isJson) printJson({ error: { code: error.code, message: error.message, exitCode: code } });
+    const failure = { error: { code: error.code, message: error.message, exitCode: code } };
+    // A missed budget brings its report: it is the result all the same.
+    if (isJson) printJson(code === BUDGET_EXIT_CODE ? { ...(error.cause as object | undefined), ...failure } : failure);
     return code;
   }
   const stack = error instanceof Error ? (error.stack ?? error.message) : String(error);

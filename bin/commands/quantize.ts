@@ -22,10 +22,10 @@ async function run(model: string, flags: QuantizeFlags): Promise<void> {
     const { showPlan } = await import("../show-plan.ts");
     return showPlan(model, plan, flags);
   }
-  const [{ convert }, { quantize }] = await Promise.all([import("../convert.ts"), import("../../src/quantize.ts")]);
+  const [{ onEngine }, { quantize }] = await Promise.all([import("../convert.ts"), import("../../src/quantize.ts")]);
   const output = flags.output ?? defaultOutput(model, flags.scheme!.toLowerCase());
   const wanted = { ...plan, ...conversionOptionsOf(flags), input: model, output };
-  await convert(flags, (engine) => quantize({ ...wanted, ...engine }));
+  await onEngine(flags, (engine) => quantize({ ...wanted, ...engine }));
 }
 
 /** The program itself; the other commands are added to it. Loaded for `--help` and `--version`: imports stay light. */
