@@ -10,6 +10,9 @@ export async function interruptible<T>(work: (signal: AbortSignal) => Promise<T>
   process.on("SIGINT", onSignal).on("SIGTERM", onSignal);
   try {
     return await work(controller.signal);
+  } catch (error) {
+    // With its temporary file gone, the run may fail in other words before it hears of the signal.
+    throw controller.signal.aborted ? controller.signal.reason : error;
   } finally {
     process.off("SIGINT", onSignal).off("SIGTERM", onSignal);
   }

@@ -76,3 +76,9 @@ export const minCosineOption = (): Option =>
   new Option("--min-cosine <x>", "exit 3 when a quantized tensor's cosine to the original is below x").argParser(
     parseNumber(-1, 1),
   );
+export const effortOption = (): Option =>
+  new Option("--effort <level>", "how long codebooks are searched (default: normal)").choices([
+    "fast",
+    "normal",
+    "best",
+  ]);

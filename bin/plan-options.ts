@@ -1,6 +1,7 @@
 /** Options of the main job and of `plan`: what becomes of which tensor. */
 import { Option, type Command } from "commander";
 import { QuantizeError } from "../src/errors.ts";
+import type { Imatrix } from "../src/imatrix/imatrix.types.ts";
 import type { IncompatiblePolicy, PlanOptions } from "../src/plan/plan.types.ts";
 import { collect, parseInteger } from "./options.ts";
 
@@ -17,6 +18,9 @@ export interface PlanFlags {
   readonly embeddingType?: string;
   readonly leaveOutput?: boolean;
   readonly overrideKv?: readonly string[];
+  readonly imatrix?: string;
+  readonly includeWeights?: readonly string[];
+  readonly excludeWeights?: readonly string[];
 }
 
 function parseTables(text: string): number | "auto" {
@@ -35,6 +39,16 @@ const PLAN_OPTIONS: readonly (() => Option)[] = [
     new Option("--tables <n>", "learned tables per tensor for *_cb, 1 to 256 or auto (default: auto)").argParser(
       parseTables,
     ),
+  () => new Option("--imatrix <file>", "importance of columns, .dat or .gguf, for all encoders and fits"),
+  () =>
+    new Option("--include-weights <text>", "use only importance entries whose name holds this, may be repeated")
+      .argParser(collect)
+      .conflicts("excludeWeights"),
+  () =>
+    new Option(
+      "--exclude-weights <text>",
+      "ignore importance entries whose name holds this, may be repeated",
+    ).argParser(collect),
   () =>
     new Option("--on-incompatible <policy>", "for shapes that do not suit the type (default: fallback)").choices([
       "error",
@@ -58,6 +72,17 @@ export function addPlanOptions(command: Command): Command {
   return command;
 }
 
+/** The importance matrix, when one was named. */
+async function importanceFrom(flags: PlanFlags): Promise<Imatrix | undefined> {
+  const { imatrix, includeWeights: include, excludeWeights: exclude } = flags;
+  if (imatrix === undefined) {
+    if (include === undefined && exclude === undefined) return undefined;
+    throw new QuantizeError("usage", "--include-weights and --exclude-weights choose entries of --imatrix <file>");
+  }
+  const { readImatrix } = await import("../src/imatrix/read-imatrix.ts");
+  return readImatrix(imatrix, { ...(include && { include }), ...(exclude && { exclude }) });
+}
+
 /** From what commander collected to what the planner takes. */
 export async function planOptionsOf(flags: PlanFlags): Promise<PlanOptions> {
   if (flags.scheme === undefined) {
@@ -65,7 +90,9 @@ export async function planOptionsOf(flags: PlanFlags): Promise<PlanOptions> {
   }
   const { layout, tensor, allowUnmatched, tables, onIncompatible, allowRequantize } = flags;
   const { pure, outputType, embeddingType, leaveOutput, overrideKv } = flags;
+  const imatrix = await importanceFrom(flags);
   return {
+    ...(imatrix !== undefined && { imatrix }),
     scheme: flags.scheme,
     ...(layout !== undefined && { layout }),
     ...(tensor !== undefined && { rules: tensor }),

@@ -6,7 +6,7 @@ import * as options from "./options.ts";
 /** What commander collects for any command that computes. */
 export interface RunFlags extends Pick<
   ConversionOptions,
-  "threads" | "maxMemory" | "backend" | "maxNmse" | "minCosine" | "verify" | "force"
+  "threads" | "maxMemory" | "backend" | "effort" | "maxNmse" | "minCosine" | "verify" | "force"
 > {
   readonly json?: boolean;
   readonly quiet?: boolean;
@@ -40,11 +40,12 @@ export function verifyOption(): Option {
 
 /** The flags that go to the engine as they are; those that were not given stay absent. */
 export function conversionOptionsOf(flags: RunFlags): ConversionOptions {
-  const { threads, maxMemory, backend, maxNmse, minCosine, verify, force } = flags;
+  const { threads, maxMemory, backend, effort, maxNmse, minCosine, verify, force } = flags;
   return {
     ...(threads !== undefined && { threads }),
     ...(maxMemory !== undefined && { maxMemory }),
     ...(backend !== undefined && { backend }),
+    ...(effort !== undefined && { effort }),
     ...(maxNmse !== undefined && { maxNmse }),
     ...(minCosine !== undefined && { minCosine }),
     ...(verify !== undefined && { verify }),

@@ -1,17 +1,19 @@
 /** Plans and prints the plan: `quantize plan` and `--dry-run`. */
+import { planMemory } from "../src/engine/plan-memory.ts";
 import { planConversion } from "../src/plan/plan-conversion.ts";
 import type { PlanOptions } from "../src/plan/plan.types.ts";
 import { openModel } from "../src/read/open-model.ts";
 import { summarizePlan } from "../src/report/plan-summary.ts";
 import { planText } from "../src/report/plan-text.ts";
+import { conversionOptionsOf, type RunFlags } from "./run-options.ts";
 import { coloursFor, outputWidth, print, printJson } from "./output.ts";
 
-export async function showPlan(
-  path: string,
-  options: PlanOptions,
-  flags: { readonly json?: boolean; readonly color: boolean },
-): Promise<void> {
-  const summary = summarizePlan(planConversion(await openModel(path), options));
+/** The flags of the run that change the plan's memory, and how it is shown. */
+export type ShowPlanFlags = Pick<RunFlags, "threads" | "maxMemory" | "effort" | "json" | "color">;
+
+export async function showPlan(path: string, options: PlanOptions, flags: ShowPlanFlags): Promise<void> {
+  const plan = planConversion(await openModel(path), options);
+  const summary = summarizePlan(plan, planMemory(plan, conversionOptionsOf(flags)));
   if (flags.json) printJson(summary);
   else print(planText(summary, { width: outputWidth(), colours: coloursFor(process.stdout, flags.color) }));
 }

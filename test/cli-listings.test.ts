@@ -36,7 +36,7 @@ test("plan shows type, layout, size and reason, and its sums agree", () => {
     (sum: number, t: { byteLength: number; codebookBytes: number }) => sum + t.byteLength + t.codebookBytes,
     0,
   );
-  expect(plan).toMatchObject({ scheme: "q4_cb", bytes, fallbacks: 0, warnings: [] });
+  expect(plan).toMatchObject({ scheme: "q4_cb", bytes, fallbacks: 0, warnings: [], threads: expect.any(Number) });
   const find = (name: string) => plan.tensors.find((tensor: { name: string }) => tensor.name === name);
   expect(find("blk.0.ffn_up.weight")).toMatchObject({ codec: "q4_cb", layout: "4x8", byteLength: 512 * 8 * 18 });
   expect(find("token_embd.weight")).toMatchObject({ codec: "q4_cb", layout: "rows" });
@@ -63,7 +63,7 @@ test("schemes and layouts are listed for people and programs", () => {
     expect.objectContaining({ name: "q4_0", bitsPerWeight: 4.5, isStock: true }),
   );
   expect(JSON.parse(cli(["layouts", "--json"]).stdout).layouts).toContainEqual(
-    expect.objectContaining({ codec: "q4_0", layout: "4x8", rowsPerGroup: 4 }),
+    expect.objectContaining({ codec: "q4_0", layout: "4x8", rowsPerGroup: 4, features: ["i8mm", "sve256"] }),
   );
 });
 

@@ -1,6 +1,6 @@
 /** `quantize layouts`: what `--layout` takes. */
 import { Command } from "commander";
-import { describeLayouts } from "../../src/inspect/describe-layouts.ts";
+import { describeLayouts, describeTargets } from "../../src/inspect/describe-layouts.ts";
 import { layoutsText } from "../../src/report/schemes-text.ts";
 import * as options from "../options.ts";
 import { coloursFor, outputWidth, print, printJson } from "../output.ts";
@@ -11,8 +11,9 @@ export function layoutsCommand(): Command {
     .addOption(options.jsonOption())
     .addOption(options.noColorOption())
     .action((flags: { json?: boolean; color: boolean }) => {
-      const layouts = describeLayouts();
-      if (flags.json) printJson({ layouts });
-      else print(layoutsText(layouts, { width: outputWidth(), colours: coloursFor(process.stdout, flags.color) }));
+      const [layouts, targets] = [describeLayouts(), describeTargets()];
+      const view = { width: outputWidth(), colours: coloursFor(process.stdout, flags.color) };
+      if (flags.json) printJson({ layouts, targets });
+      else print(layoutsText(layouts, targets, view));
     });
 }

@@ -2,16 +2,19 @@
 import { Command } from "commander";
 import * as options from "../options.ts";
 import { addPlanOptions, planOptionsOf, type PlanFlags } from "../plan-options.ts";
-import { showPlan } from "../show-plan.ts";
+import { showPlan, type ShowPlanFlags } from "../show-plan.ts";
 
 export function planCommand(): Command {
   const command = new Command("plan")
     .description("Shows what the main job would do: per tensor type, layout and bytes, fallbacks, totals.")
     .argument("<model>", "a .gguf (also split), a .safetensors, or a Hugging Face folder");
   return addPlanOptions(command)
+    .addOption(options.effortOption())
+    .addOption(options.threadsOption())
+    .addOption(options.maxMemoryOption())
     .addOption(options.jsonOption())
     .addOption(options.noColorOption())
-    .action(async (model: string, flags: PlanFlags & { json?: boolean; color: boolean }) =>
+    .action(async (model: string, flags: PlanFlags & ShowPlanFlags) =>
       showPlan(model, await planOptionsOf(flags), flags),
     );
 }

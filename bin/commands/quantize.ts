@@ -36,7 +36,7 @@ export function quantizeCommand(): Command {
     .helpOption("-h, --help", "print this help")
     .argument("<model>", "a .gguf (also split), a .safetensors, or a Hugging Face folder")
     .option("-o, --output <file>", "the GGUF to write (default: <model>-<scheme>.gguf in the current folder)");
-  addPlanOptions(command);
+  addPlanOptions(command).addOption(options.effortOption());
   addBudgetOptions(command.addOption(verifyOption()));
   addRunOptions(command.addOption(options.forceOption()));
   return command.option("-n, --dry-run", "print the plan and write nothing, as `quantize plan`").action(run);

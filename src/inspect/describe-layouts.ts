@@ -1,38 +1,54 @@
 /** What `quantize layouts` lists: the memory orders of every block format, and the processors they are for. */
 import { allFormats } from "../../codecs/registry.ts";
+import type { BlockFormat } from "../../codecs/codec.ts";
 import { weavesOf } from "../../layouts/registry.ts";
+import { layoutsFor, TARGETS, type Feature, type Target } from "../../layouts/targets.ts";
+import { isWritable } from "../plan/schemes.ts";
 
 export interface LayoutDescription {
   readonly codec: string;
   readonly layout: string;
   /** Rows woven together; the row count of a tensor must be a multiple. */
   readonly rowsPerGroup: number;
-  /** Bytes of codes taken from a row before the next row's turn. */
-  readonly chunkBytes: string;
-  /** Instructions that read this order best. */
-  readonly target: string;
+  /** Instruction sets for which `--layout auto:<name>` takes this layout. */
+  readonly features: readonly Feature[];
 }
 
-const TARGETS: Readonly<Record<string, string>> = {
-  rows: "any CPU, GPUs, row lookup (embeddings)",
-  "4x4": "Arm with dot products (SDOT)",
-  "4x8": "Arm with int8 matrix products (SMMLA, i8mm)",
-  "8x4": "Arm with dot products (SDOT)",
-  "8x8": "Arm with i8mm, or SVE of 256 bits; AVX2",
-  "16x1": "RISC-V vectors of 256 bits",
-};
+/** The processors of one instruction set. */
+export interface FeatureDescription {
+  readonly feature: Feature;
+  readonly description: string;
+  /** Names that `auto:` takes, the feature's own first. */
+  readonly processors: readonly string[];
+}
 
-/** Every packed layout of every format that has one. */
+const isFeature = ({ name, feature }: Target): boolean => name === feature;
+
+function featuresOf(format: BlockFormat, layout: string): readonly Feature[] {
+  const takers = TARGETS.filter((target) => isFeature(target) && layoutsFor(target, format).includes(layout));
+  return takers.map(({ feature }) => feature);
+}
+
+/** Every packed layout of every format that weights are written in. */
 export function describeLayouts(): readonly LayoutDescription[] {
-  return allFormats().flatMap((format) =>
+  const formats = allFormats().filter((format) => isWritable(format.name));
+  return formats.flatMap((format) =>
     weavesOf(format)
-      .filter((weave) => weave.layout !== "rows")
-      .map((weave) => ({
+      .filter(({ layout }) => layout !== "rows")
+      .map(({ layout, rowsPerGroup }) => ({
         codec: format.name,
-        layout: weave.layout,
-        rowsPerGroup: weave.rowsPerGroup,
-        chunkBytes: weave.layout.split("x")[1] ?? "-",
-        target: TARGETS[weave.layout] ?? "",
+        layout,
+        rowsPerGroup,
+        features: featuresOf(format, layout),
       })),
   );
+}
+
+/** Instruction sets, and the processors that have them. */
+export function describeTargets(): readonly FeatureDescription[] {
+  return TARGETS.filter(isFeature).map(({ feature, description }) => ({
+    feature,
+    description,
+    processors: TARGETS.filter((target) => target.feature === feature).map(({ name }) => name),
+  }));
 }

@@ -1,5 +1,6 @@
 /** A plan as plain data for people and programs: without the model's metadata and the importance values. */
 import { findFormat, isCodebookFormat } from "../../codecs/registry.ts";
+import type { MemoryPlan } from "../engine/plan-memory.ts";
 import { encodingShares, type EncodingShare } from "../inspect/inspect-model.ts";
 import type { Plan, RuleHits, TensorPlan } from "../plan/plan.types.ts";
 import { codebookBytes } from "../plan/table-count.ts";
@@ -33,6 +34,9 @@ export interface PlanSummary {
   readonly bytes: number;
   readonly bitsPerWeight: number;
   readonly fallbacks: number;
+  /** Worker threads, and the bound of resident memory with that many. */
+  readonly threads: number;
+  readonly peakMemory: number;
   readonly encodings: readonly EncodingShare[];
   readonly ruleHits: readonly RuleHits[];
   readonly warnings: readonly string[];
@@ -64,8 +68,11 @@ function planned({
   };
 }
 
-/** Sums a plan up. */
-export function summarizePlan(plan: Plan): PlanSummary {
+/**
+ * Sums a plan up.
+ * @param memory what the engine will take (`planMemory`)
+ */
+export function summarizePlan(plan: Plan, memory: MemoryPlan): PlanSummary {
   const tensors = plan.tensors.map(planned);
   const sum = (value: (tensor: PlannedTensor) => number): number => tensors.reduce((total, t) => total + value(t), 0);
   const weights = sum((tensor) => tensor.weights);
@@ -78,6 +85,8 @@ export function summarizePlan(plan: Plan): PlanSummary {
     bytes,
     bitsPerWeight: weights === 0 ? 0 : (8 * bytes) / weights,
     fallbacks: tensors.filter((tensor) => tensor.isFallback).length,
+    threads: memory.threads,
+    peakMemory: memory.peakBytes,
     encodings: encodingShares(tensors),
     ruleHits: plan.ruleHits,
     warnings: plan.warnings,

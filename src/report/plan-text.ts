@@ -31,10 +31,11 @@ export function planText(plan: PlanSummary, options: TableOptions = {}): string 
     ? COLUMNS
     : COLUMNS.filter(({ title }) => title !== "tables");
   const total =
-    `${colours.bold("total")}  ${formatCount(plan.weights)} weights in ${plan.tensors.length} tensors, ` +
+    `${colours.bold("total")}   ${formatCount(plan.weights)} weights in ${plan.tensors.length} tensors, ` +
     `${formatBits(plan.bitsPerWeight)} bits per weight\n` +
-    `${colours.bold("bytes")}  ${formatBytes(plan.sourceBytes)} -> ${formatBytes(plan.bytes)} ` +
-    `(${formatPercent(plan.bytes / plan.sourceBytes)})`;
+    `${colours.bold("bytes")}   ${formatBytes(plan.sourceBytes)} -> ${formatBytes(plan.bytes)} ` +
+    `(${formatPercent(plan.bytes / plan.sourceBytes)}), as much of disk\n` +
+    `${colours.bold("memory")}  up to ${formatBytes(plan.peakMemory)} with ${plan.threads} thread${plan.threads === 1 ? "" : "s"}`;
   const rules = plan.ruleHits.map(
     ({ rule, hits }) => `rule ${printable(rule)}: ${hits} tensor${hits === 1 ? "" : "s"}`,
   );

@@ -1,6 +1,8 @@
 /** Schemes and layouts as tables. */
-import type { LayoutDescription } from "../inspect/describe-layouts.ts";
+import type { Feature } from "../../layouts/targets.ts";
+import type { FeatureDescription, LayoutDescription } from "../inspect/describe-layouts.ts";
 import type { SchemeDescription } from "../inspect/describe-schemes.ts";
+import { PLAIN } from "./colours.ts";
 import { formatBits } from "./format-number.ts";
 import { textTable, type Column, type TableOptions } from "./text-table.ts";
 
@@ -13,12 +15,25 @@ const SCHEME_COLUMNS: readonly Column<SchemeDescription>[] = [
   { title: "what it is", cell: ({ about }) => about, shrink: "end", minWidth: 20 },
 ];
 
-const LAYOUT_COLUMNS: readonly Column<LayoutDescription>[] = [
+interface CodecLayouts {
+  readonly codec: string;
+  readonly layouts: readonly LayoutDescription[];
+}
+
+const FEATURE_COLUMNS: readonly Feature[] = ["dotprod", "i8mm", "sve256", "avx2"];
+
+const LAYOUT_COLUMNS: readonly Column<CodecLayouts>[] = [
   { title: "type", cell: ({ codec }) => codec },
-  { title: "layout", cell: ({ layout }) => layout },
-  { title: "rows", cell: ({ rowsPerGroup }) => String(rowsPerGroup), align: "right" },
-  { title: "chunks", cell: ({ chunkBytes }) => chunkBytes, align: "right" },
-  { title: "for", cell: ({ target }) => target, shrink: "end", minWidth: 20 },
+  { title: "layouts", cell: ({ layouts }) => layouts.map(({ layout }) => layout).join(" ") },
+  ...FEATURE_COLUMNS.map((feature): Column<CodecLayouts> => ({
+    title: feature,
+    cell: ({ layouts }) =>
+      layouts
+        .filter(({ features }) => features.includes(feature))
+        .map(({ layout }) => layout)
+        .join(" ") || "rows",
+    style: (text, _row, { dim }) => (text.trim() === "rows" ? dim(text) : text),
+  })),
 ];
 
 /** The table of `quantize schemes`. */
@@ -28,7 +43,37 @@ export function schemesText(schemes: readonly SchemeDescription[], options?: Tab
   return `${textTable(SCHEME_COLUMNS, schemes, options)}\n\n${note}`;
 }
 
-/** The table of `quantize layouts`. */
-export function layoutsText(layouts: readonly LayoutDescription[], options?: TableOptions): string {
-  return textTable(LAYOUT_COLUMNS, layouts, options);
+/** `a, b, c` over several lines. */
+function wrapped(words: readonly string[], indent: number, width: number): string {
+  const lines = [""];
+  for (const word of words) {
+    const last = lines[lines.length - 1]!;
+    if (last !== "" && indent + last.length + word.length + 2 > width) lines.push(word);
+    else lines[lines.length - 1] = last === "" ? word : `${last}, ${word}`;
+  }
+  return lines.join(`,\n${" ".repeat(indent)}`);
+}
+
+/** The tables of `quantize layouts`: types against instruction sets, then processors. */
+export function layoutsText(
+  layouts: readonly LayoutDescription[],
+  targets: readonly FeatureDescription[],
+  options: TableOptions = {},
+): string {
+  const { bold } = options.colours ?? PLAIN;
+  const codecs = [...new Set(layouts.map(({ codec }) => codec))].map((codec) => ({
+    codec,
+    layouts: layouts.filter((layout) => layout.codec === codec),
+  }));
+  const width = Math.min(options.width ?? 100, 120);
+  const processors = targets.map(({ feature, processors: names }) => {
+    const others = names.filter((name) => name !== feature);
+    return `${bold(feature.padEnd(9))}${wrapped(others, 9, width)}`.trimEnd();
+  });
+  return [
+    textTable(LAYOUT_COLUMNS, codecs, options),
+    "A layout is rows x bytes: 4x8 weaves four rows, eight bytes of codes at a time.\n" +
+      "Columns say what --layout auto:<name> takes; name an instruction set or a CPU:",
+    processors.join("\n"),
+  ].join("\n\n");
 }
