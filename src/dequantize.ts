@@ -1,6 +1,9 @@
 /** Turns a quantized file back into floats, so that any other program can read it. */
+import { announce } from "./engine/announce.ts";
 import type { ConversionOptions, ConversionReport } from "./engine/conversion.types.ts";
-import { QuantizeError } from "./errors.ts";
+import { runConversion } from "./engine/run-conversion.ts";
+import { planDequantize } from "./plan/plan-dequantize.ts";
+import { openModel } from "./read/open-model.ts";
 
 export interface DequantizeOptions extends ConversionOptions {
   readonly input: string;
@@ -9,7 +12,10 @@ export interface DequantizeOptions extends ConversionOptions {
   readonly to?: "f16" | "bf16" | "f32";
 }
 
-/** Decodes every quantized tensor of a file. */
+/** Decodes every quantized tensor of a file. With `f32` the numbers are exactly those the blocks stand for. */
 export async function dequantize(options: DequantizeOptions): Promise<ConversionReport> {
-  throw new QuantizeError("unsupported", `dequantizing ${options.input} is not wired up yet`);
+  announce(options, "open");
+  const model = await openModel(options.input);
+  announce(options, "plan");
+  return runConversion(planDequantize(model, options.to ?? "f16"), options.output, options);
 }

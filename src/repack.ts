@@ -1,17 +1,28 @@
 /** Changes the memory order of an already quantized file, without touching a value. */
+import { announce } from "./engine/announce.ts";
 import type { ConversionOptions, ConversionReport } from "./engine/conversion.types.ts";
-import { QuantizeError } from "./errors.ts";
+import { runConversion } from "./engine/run-conversion.ts";
+import { planConversion } from "./plan/plan-conversion.ts";
+import { COPY } from "./plan/schemes.ts";
+import { openModel } from "./read/open-model.ts";
 
 export interface RepackOptions extends ConversionOptions {
   readonly input: string;
   readonly output: string;
-  /** A layout name; `rows` unpacks. Tensors that cannot take it stay (or go back) in rows, and are reported. */
+  /**
+   * A layout name, or `auto:<cpu>`; `rows` unpacks. Tensors that cannot take it, and those that are read row by row,
+   * stay (or go back) in rows, and are reported.
+   */
   readonly layout: string;
 }
 
-/** Packs a file: `unpack` gives back the very same bytes. */
+/** Packs a file: `unpack` gives back the very same tensor bytes. */
 export async function pack(options: RepackOptions): Promise<ConversionReport> {
-  throw new QuantizeError("unsupported", `packing ${options.input} is not wired up yet`);
+  const { input, output, layout } = options;
+  announce(options, "open");
+  const model = await openModel(input);
+  announce(options, "plan");
+  return runConversion(planConversion(model, { scheme: COPY, layout }), output, options);
 }
 
 /** Undoes `pack`. */

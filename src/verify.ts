@@ -1,6 +1,8 @@
 /** Checks a finished file: its bytes against its manifest, its weights and products against the float model. */
+import { announce } from "./engine/announce.ts";
 import type { QualityBudget, RunOptions, VerificationReport, VerifyLevel } from "./engine/conversion.types.ts";
-import { QuantizeError } from "./errors.ts";
+import { runComparison } from "./engine/run-comparison.ts";
+import { openModel } from "./read/open-model.ts";
 
 export interface VerifyOptions extends RunOptions, QualityBudget {
   /** The quantized file. */
@@ -13,8 +15,11 @@ export interface VerifyOptions extends RunOptions, QualityBudget {
 
 /**
  * Compares a quantized file with its original.
- * @throws QuantizeError of code `budget` when bytes are damaged or a quality bound is missed
+ * @throws QuantizeError of code `budget` (its cause is the report) when bytes are damaged or a quality bound is missed,
+ * `incompatible` when the two do not hold the same tensors
  */
 export async function verify(options: VerifyOptions): Promise<VerificationReport> {
-  throw new QuantizeError("unsupported", `verification of ${options.input} is not wired up yet`);
+  announce(options, "open");
+  const [model, original] = await Promise.all([openModel(options.input), openModel(options.against)]);
+  return runComparison(model, original, options);
 }

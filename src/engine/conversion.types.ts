@@ -2,8 +2,8 @@
  * What a conversion is told, what it says while it runs, and what it reports at the end. Plain data: the command line
  * prints it, `--json` writes it, tests compare it.
  */
-
 import type { Effort } from "../../codecs/codec.ts";
+import type { Compat } from "../write/carrier.ts";
 
 /** Which implementation of the hot loops runs; both give the same bytes and the same numbers. */
 export type BackendName = "wasm" | "scalar";
@@ -41,6 +41,8 @@ export interface ConversionOptions extends RunOptions, QualityBudget {
   readonly effort?: Effort;
   /** Replace an existing output. Default false. */
   readonly force?: boolean;
+  /** A program for which woven types get the numbers that it knows; default: none, they are carried as bytes. */
+  readonly compat?: Compat;
   /** Further facts for the manifest (recipe, command), kept as they are. */
   readonly provenance?: Readonly<Record<string, unknown>>;
 }
@@ -124,7 +126,7 @@ export interface Totals {
   /** Tensor bytes and codebook bytes written, without header and padding. */
   readonly bytes: number;
   readonly bitsPerWeight: number;
-  /** Pooled over all weights that were encoded; absent at verify level `off`. */
+  /** Pooled over all tensors that were quantized; absent at verify level `off`. */
   readonly nmse?: number;
   readonly cosine?: number;
   /** Pooled over all sampled products. */

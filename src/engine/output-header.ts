@@ -5,7 +5,7 @@
  */
 import { basename } from "node:path";
 import { findFormat, isCodebookFormat } from "../../codecs/registry.ts";
-import type { Codebook, CodebookFormat, Effort } from "../../codecs/codec.ts";
+import type { Codebook, CodebookFormat } from "../../codecs/codec.ts";
 import type { Plan } from "../plan/plan.types.ts";
 import { sliceCount } from "../read/model.ts";
 import { toolVersion } from "../version.ts";
@@ -14,7 +14,7 @@ import { ggufHeaderBytes, ggufHeaderSize, type HeaderTensor } from "../write/ggu
 import { ANY_HASH, LONGEST_NUMBER, manifestRoom, manifestText, MANIFEST_VERSION } from "../write/manifest.ts";
 import type { Manifest, ManifestTensor } from "../write/manifest.ts";
 import { joinCodebooks, withStorageKeys, type StoredCodebooks } from "../write/storage-keys.ts";
-import type { TensorReport, VerifyLevel } from "./conversion.types.ts";
+import type { ConversionOptions, TensorReport } from "./conversion.types.ts";
 import { isCopy } from "./jobs.ts";
 
 const LEVELS = 256;
@@ -58,18 +58,17 @@ function codebookTensors(plan: Plan): { index: number; format: CodebookFormat; t
 }
 
 /**
- * @param effort of the codebooks: with the plan's recipe, all that decides the bytes
- * @param provenance facts of the caller for the manifest
+ * Sizes the header of a plan. The manifest in it repeats the conversion: the plan's recipe, and the effort that went
+ * into codebooks.
  */
 export function planOutputHeader(
   plan: Plan,
-  verify: VerifyLevel,
-  effort: Effort,
-  provenance: Readonly<Record<string, unknown>> | undefined,
+  options: Pick<ConversionOptions, "verify" | "effort" | "provenance" | "compat">,
 ): OutputHeader {
+  const { verify = "kernels", effort = "normal", provenance, compat } = options;
   const { alignment, model } = plan;
   const tensors = plan.tensors.map(({ tensor, codec, layout, byteOffset }) => {
-    const carrier = carrierOf(findFormat(codec)!, layout, tensor.shape);
+    const carrier = carrierOf(findFormat(codec)!, layout, tensor.shape, compat);
     return { name: tensor.name, ...carrier, byteOffset };
   });
   const withBooks = codebookTensors(plan);

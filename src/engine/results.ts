@@ -1,4 +1,5 @@
 /** What came back from the workers, put together: bands to tensors, tensors to totals, always in order. */
+import { findFormat } from "../../codecs/registry.ts";
 import { combineHashes } from "../verify/xxh64.ts";
 import { cosineOf, ERROR_SUM_COUNT, nmseOf } from "../verify/error-sums.ts";
 import type { Quality } from "./conversion.types.ts";
@@ -48,13 +49,26 @@ export function qualityOf({ sums, products }: Pick<TensorResult, "sums" | "produ
   };
 }
 
-/** Pooled quality of many tensors. */
-export function pooledQuality(results: readonly Pick<TensorResult, "sums" | "products">[]): Quality | undefined {
-  const sums = results.flatMap((result) => (result.sums === undefined ? [] : [result.sums]));
-  const products = results.flatMap((result) => (result.products === undefined ? [] : [result.products]));
-  if (sums.length === 0) return undefined;
+/** A compared tensor and the codec that its weights went through. */
+export interface PooledResult extends Pick<TensorResult, "sums" | "products"> {
+  readonly codec: string;
+}
+
+/**
+ * Pooled quality of many tensors. Tensors that are floats on both sides (norms, widened from f16 to f32) would only
+ * dilute the error of those that were quantized: they count when there are no others.
+ */
+export function pooledQuality(results: readonly PooledResult[]): Quality | undefined {
+  const compared = results.filter((result) => result.sums !== undefined);
+  const quantized = compared.filter(({ codec }) => findFormat(codec)?.kind !== "float");
+  const pooled = quantized.length > 0 ? quantized : compared;
+  if (pooled.length === 0) return undefined;
+  const products = pooled.flatMap((result) => (result.products === undefined ? [] : [result.products]));
   return qualityOf({
-    sums: addUp(sums, ERROR_SUM_COUNT),
+    sums: addUp(
+      pooled.map((result) => result.sums!),
+      ERROR_SUM_COUNT,
+    ),
     ...(products.length === 0 ? {} : { products: addUp(products, 2) }),
   });
 }

@@ -14,19 +14,15 @@ import { combineHashes, formatHash } from "../verify/xxh64.ts";
 import { checkOutput, writeAtomically } from "../write/atomic-output.ts";
 import { placeInDataSection } from "../write/gguf-header.ts";
 import { requireQuality } from "./budget.ts";
-import type { BackendName, ConversionOptions, ConversionReport, TensorReport, Totals } from "./conversion.types.ts";
+import type { ConversionOptions, ConversionReport, TensorReport, Totals } from "./conversion.types.ts";
+import { chooseBackend } from "./choose-backend.ts";
 import { isCopy, jobsOf } from "./jobs.ts";
 import { planOutputHeader, type OutputHeader } from "./output-header.ts";
 import { planMemory } from "./plan-memory.ts";
 import { pooledQuality, qualityOf, type TensorResult } from "./results.ts";
 import { runTasks } from "./run-tasks.ts";
 import { WorkerPool } from "./worker-pool.ts";
-import { compileWasm, hasWasmSimd } from "./wasm-module.ts";
-
-/** The backend that will run. */
-export function chooseBackend(wanted: BackendName = "wasm"): BackendName {
-  return wanted === "wasm" && !hasWasmSimd() ? "scalar" : wanted;
-}
+import { compileWasm } from "./wasm-module.ts";
 
 /** Bytes of the data section, padding included. */
 function dataBytes({ tensors, alignment }: Plan): number {
@@ -47,7 +43,7 @@ export async function runConversion(
   const start = performance.now();
   const { verify = "kernels", effort = "normal", onProgress, signal } = options;
   const backend = chooseBackend(options.backend);
-  const header = planOutputHeader(plan, verify, effort, options.provenance);
+  const header = planOutputHeader(plan, options);
   const byteLength = header.byteLength + dataBytes(plan);
   const inputs = plan.model.files.map(({ path }) => path);
   const output = { path: outputPath, inputs, force: options.force ?? false, byteLength };
@@ -171,7 +167,7 @@ function totalsOf(
     sourceBytes: planned.reduce((total, { tensor }) => total + storedBytes(tensor), 0),
     bytes,
     bitsPerWeight: (8 * bytes) / weights,
-    ...pooledQuality(results),
+    ...pooledQuality(results.map((result, index) => ({ ...result, codec: planned[index]!.codec }))),
   };
 }
 

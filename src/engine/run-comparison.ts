@@ -1,0 +1,140 @@
+/** Compares a finished file with its original, in the same workers and with the same sums as a conversion. */
+import { QuantizeError } from "../errors.ts";
+import { elementCount, type Model, type Tensor } from "../read/model.ts";
+import { storedBytes } from "../read/read-tensor.ts";
+import { formatHash } from "../verify/xxh64.ts";
+import { manifestOf } from "../write/manifest.ts";
+import { requireQuality } from "./budget.ts";
+import type { ComparedTensor, QualityBudget, RunOptions, VerificationReport, VerifyLevel } from "./conversion.types.ts";
+import { sharedTensor } from "./jobs.ts";
+import { planJobMemory } from "./plan-memory.ts";
+import { pooledQuality, qualityOf } from "./results.ts";
+import { chooseBackend } from "./choose-backend.ts";
+import { runTasks } from "./run-tasks.ts";
+import type { TensorJob } from "./tasks.types.ts";
+import { compileWasm } from "./wasm-module.ts";
+import { WorkerPool } from "./worker-pool.ts";
+
+export interface ComparisonOptions extends RunOptions, QualityBudget {
+  readonly verify?: Exclude<VerifyLevel, "off">;
+}
+
+/** Every tensor beside its original. @throws QuantizeError `incompatible` when the models differ in names or shapes */
+function pairsOf(model: Model, original: Model): { readonly written: Tensor; readonly tensor: Tensor }[] {
+  const byName = new Map(original.tensors.map((tensor) => [tensor.name, tensor]));
+  const missing = original.tensors.filter(({ name }) => !model.tensors.some((written) => written.name === name));
+  if (missing.length > 0) {
+    const expected = `expected the ${original.tensors.length} tensors of ${original.path}`;
+    throw new QuantizeError(
+      "incompatible",
+      `${model.path}: ${expected}, ${missing.length} are not there, ${missing[0]!.name} for one`,
+    );
+  }
+  return model.tensors.map((written) => {
+    const tensor = byName.get(written.name);
+    if (tensor === undefined) {
+      throw new QuantizeError("incompatible", `${original.path}: expected a tensor ${written.name}, found none`);
+    }
+    const [expected, found] = [tensor.shape.join(" x "), written.shape.join(" x ")];
+    if (expected !== found) {
+      throw new QuantizeError("incompatible", `tensor ${written.name}: expected ${expected} weights, found ${found}`);
+    }
+    return { written, tensor };
+  });
+}
+
+/**
+ * @returns qualities as the conversion reported them, and whether the bytes are still those of the manifest
+ * @throws QuantizeError `incompatible`; `budget` when bytes are damaged or a bound is missed
+ */
+export async function runComparison(
+  model: Model,
+  original: Model,
+  options: ComparisonOptions,
+): Promise<VerificationReport> {
+  const start = performance.now();
+  const { verify = "kernels", onProgress, signal } = options;
+  const pairs = pairsOf(model, original);
+  const manifest = await manifestOf(model.metadata, model.path);
+  const backend = chooseBackend(options.backend);
+  const jobs: TensorJob[] = pairs.map(({ written, tensor }) => ({
+    tensor: sharedTensor(tensor),
+    codec: written.codec,
+    layout: written.layout,
+    outputOffset: 0,
+    written: sharedTensor(written),
+  }));
+  const memory = planJobMemory(jobs, options);
+  const pool = new WorkerPool(memory.threads);
+  try {
+    const module = backend === "wasm" ? await compileWasm() : undefined;
+    const { results } = await runTasks(pool, {
+      setup: {
+        backend,
+        ...(module === undefined ? {} : { module }),
+        bandBytes: memory.bandBytes,
+        fitBytes: memory.fitBytes,
+        files: original.files,
+        writtenFiles: model.files,
+        jobs,
+        verify,
+        effort: "normal",
+      },
+      phase: "compare",
+      jobBytes: pairs.map(({ written }) => storedBytes(written)),
+      ...(onProgress === undefined ? {} : { onProgress }),
+      ...(signal === undefined ? {} : { signal }),
+    });
+    const claims = new Map(manifest?.tensors.map((claim) => [claim.name, claim]));
+    const tensors = pairs.map(({ written, tensor }, index): ComparedTensor => {
+      const result = results[index]!;
+      const claim = claims.get(written.name);
+      return {
+        name: written.name,
+        shape: written.shape,
+        weights: elementCount(written.shape),
+        against: { codec: tensor.codec, layout: tensor.layout },
+        encoding: { codec: written.codec, layout: written.layout },
+        byteLength: storedBytes(written),
+        quality: qualityOf(result)!,
+        hash: formatHash(result.hash),
+        ...(claim === undefined ? {} : { manifestHash: claim.hash }),
+        seconds: result.seconds,
+      };
+    });
+    const pooled = pooledQuality(
+      results.flatMap((result, index) => {
+        const { written, tensor } = pairs[index]!;
+        return written.codec === tensor.codec ? [] : [{ ...result, codec: written.codec }];
+      }),
+    ) ?? { nmse: 0, cosine: 1 };
+    const report: VerificationReport = {
+      input: model.path,
+      against: original.path,
+      tensors,
+      damaged: tensors.filter((t) => t.manifestHash !== undefined && t.manifestHash !== t.hash).map((t) => t.name),
+      ...pooled,
+      hasManifest: manifest !== undefined,
+      backend,
+      threads: memory.threads,
+      seconds: (performance.now() - start) / 1000,
+    };
+    requireIntact(report);
+    requireQuality(tensors, options, report);
+    return report;
+  } finally {
+    await pool.close();
+  }
+}
+
+function requireIntact(report: VerificationReport): void {
+  const [first] = report.damaged;
+  if (first === undefined) return;
+  const { hash, manifestHash } = report.tensors.find(({ name }) => name === first)!;
+  const rest = report.damaged.length > 1 ? `, and ${report.damaged.length - 1} more tensors are damaged` : "";
+  throw new QuantizeError(
+    "budget",
+    `${report.input}: tensor ${first}: expected bytes of hash ${manifestHash}, found ${hash}${rest}`,
+    { cause: report },
+  );
+}
