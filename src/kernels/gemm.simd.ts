@@ -12,6 +12,7 @@
 import { weave_unpack } from "../../layouts/weave.simd";
 import { rowStride, scalesOffset, sumsOffset } from "./simd/activations";
 import { expandTile } from "./simd/expand";
+import { expandWoven, isDirect } from "./simd/expand-woven";
 import { MINIMA, ROW_BYTES, SCALES, SUMS, WOVEN } from "./simd/tile";
 
 // @ts-ignore: decorator
@@ -111,22 +112,21 @@ export function kernel_gemm(
   const blockSize = blockSizeOf(kernel), blocks = rowLength / blockSize;
   const bytesPerRow = <usize>blocks * blockBytes;
   const groupRows = woven == 1 ? 4 : woven;
+  const direct = isDirect(kernel, plan, codebook);
   const sumBytes = <usize>actRows << 4;
   for (let row: i32 = 0; row < rows; row += groupRows) {
     const here = min<i32>(groupRows, rows - row), tiles = (here + 3) >> 2;
     memory.fill(scratch + SUMS, 0, <usize>tiles * sumBytes);
     for (let block: i32 = 0; block < blocks; block++) {
-      let at: usize, stride: usize;
-      if (woven == 1) {
-        at = packed + <usize>row * bytesPerRow + <usize>block * blockBytes;
-        stride = bytesPerRow;
-      } else {
+      let at = packed + <usize>row * bytesPerRow + <usize>(block * woven) * blockBytes, stride = bytesPerRow;
+      if (woven != 1 && !direct) {
+        weave_unpack(at, scratch + WOVEN, 1, 1, plan);
         at = scratch + WOVEN;
         stride = blockBytes;
-        weave_unpack(packed + <usize>row * bytesPerRow + <usize>(block * woven) * blockBytes, at, 1, 1, plan);
       }
       for (let t: i32 = 0; t < tiles; t++) {
-        expandTile(kernel, at + <usize>(t << 2) * stride, stride, min<i32>(4, here - (t << 2)), scratch, codebook);
+        if (direct) expandWoven(kernel, at, plan, <usize>(t << 2), scratch, codebook);
+        else expandTile(kernel, at + <usize>(t << 2) * stride, stride, min<i32>(4, here - (t << 2)), scratch, codebook);
         multiplyTile(kernel, scratch, block * blockSize, rowLength, acts, actRows, scratch + SUMS + <usize>t * sumBytes);
       }
     }

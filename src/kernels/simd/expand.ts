@@ -5,17 +5,17 @@ import { bitMask, highPairs, MINIMA, ROW_BYTES, SCALES, storeScaled, storeSigned
 
 // @ts-ignore: decorator
 @inline
-function low(bytes: v128): v128 { return v128.and(bytes, i8x16.splat(15)); }
+export function low(bytes: v128): v128 { return v128.and(bytes, i8x16.splat(15)); }
 // @ts-ignore: decorator
 @inline
-function high(bytes: v128): v128 { return i8x16.shr_u(bytes, 4); }
+export function high(bytes: v128): v128 { return i8x16.shr_u(bytes, 4); }
 
 // @ts-ignore: decorator
 @inline
-function iq4Table(): v128 { return i8x16(-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113); }
+export function iq4Table(): v128 { return i8x16(-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113); }
 // @ts-ignore: decorator
 @inline
-function fp4Table(): v128 { return i8x16(0, 1, 2, 3, 4, 6, 8, 12, 0, -1, -2, -3, -4, -6, -8, -12); }
+export function fp4Table(): v128 { return i8x16(0, 1, 2, 3, 4, 6, 8, 12, 0, -1, -2, -3, -4, -6, -8, -12); }
 
 // The f16 of four rows as f32; rows that do not exist repeat the last one.
 // @ts-ignore: decorator
@@ -26,7 +26,7 @@ function halves(at: usize, stride: usize, rows: i32): v128 {
 }
 
 // 2^(e - 128), the two smallest subnormal.
-function halfE8m0(e: u32): f32 {
+export function halfE8m0(e: u32): f32 {
   return reinterpret<f32>(e < 2 ? 0x00200000 << e : (e - 1) << 23);
 }
 
