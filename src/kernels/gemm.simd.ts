@@ -13,6 +13,7 @@ import { weave_unpack } from "../../layouts/weave.simd";
 import { rowStride, scalesOffset, sumsOffset } from "./simd/activations";
 import { expandTile } from "./simd/expand";
 import { expandWoven, isDirect } from "./simd/expand-woven";
+import { gatherTile, isGathered } from "./simd/gather";
 import { MINIMA, ROW_BYTES, SCALES, SUMS, WOVEN } from "./simd/tile";
 
 // @ts-ignore: decorator
@@ -52,6 +53,33 @@ function dotFour(w: usize, stride: usize, a: usize, bytes: usize): v128 {
   return sumLanes(s0, s1, s2, s3);
 }
 
+// The same for one step of 32 weights with two activation rows: each vector of weights is loaded once for both. The
+// sums go to two places of memory, a function has but one result.
+// @ts-ignore: decorator
+@inline
+function addStepOfTwo(values: usize, d: v128, a: usize, b: usize, scaleA: v128, scaleB: v128, sums: usize): void {
+  let s0 = i64x2.splat(0), s1 = s0, s2 = s0, s3 = s0, u0 = s0, u1 = s0, u2 = s0, u3 = s0;
+  for (let k: usize = 0; k < 64; k += 16) {
+    const x = v128.load(a + k), y = v128.load(b + k), row = values + k;
+    let w = v128.load(row);
+    s0 = i32x4.add(s0, i32x4.dot_i16x8_s(w, x));
+    u0 = i32x4.add(u0, i32x4.dot_i16x8_s(w, y));
+    w = v128.load(row, ROW_BYTES);
+    s1 = i32x4.add(s1, i32x4.dot_i16x8_s(w, x));
+    u1 = i32x4.add(u1, i32x4.dot_i16x8_s(w, y));
+    w = v128.load(row, 2 * ROW_BYTES);
+    s2 = i32x4.add(s2, i32x4.dot_i16x8_s(w, x));
+    u2 = i32x4.add(u2, i32x4.dot_i16x8_s(w, y));
+    w = v128.load(row, 3 * ROW_BYTES);
+    s3 = i32x4.add(s3, i32x4.dot_i16x8_s(w, x));
+    u3 = i32x4.add(u3, i32x4.dot_i16x8_s(w, y));
+  }
+  const first = f32x4.mul(f32x4.mul(d, scaleA), f32x4.convert_i32x4_s(sumLanes(s0, s1, s2, s3)));
+  v128.store(sums, f32x4.add(v128.load(sums), first));
+  const second = f32x4.mul(f32x4.mul(d, scaleB), f32x4.convert_i32x4_s(sumLanes(u0, u1, u2, u3)));
+  v128.store(sums, f32x4.add(v128.load(sums, 16), second), 16);
+}
+
 // Adds one step's products to the sums of four rows.
 // @ts-ignore: decorator
 @inline
@@ -63,7 +91,18 @@ function addStep(y: v128, d: usize, sum: v128, scale: v128): v128 {
 function multiplyTile(kernel: i32, tile: usize, column: i32, rowLength: i32, acts: usize, actRows: i32, sums: usize): void {
   const stride = rowStride(rowLength, isSuper(kernel)), scales = scalesOffset(rowLength);
   const withMinima = hasMinima(kernel), blockSize = blockSizeOf(kernel);
-  for (let act: i32 = 0; act < actRows; act++, acts += stride, sums += 16) {
+  let act: i32 = 0;
+  if (!withMinima && !isSuper(kernel) && kernel != 7) {
+    for (; act + 1 < actRows; act += 2, acts += 2 * stride, sums += 32) {
+      const codes = acts + (<usize>column << 1);
+      for (let step: usize = 0; step < <usize>(blockSize >> 5); step++) {
+        const at = acts + scales + ((<usize>(column >> 5) + step) << 2), from = codes + (step << 6);
+        const scaleA = v128.load32_splat(at), scaleB = v128.load32_splat(at + stride);
+        addStepOfTwo(tile + (step << 6), v128.load(tile + SCALES + (step << 5)), from, from + stride, scaleA, scaleB, sums);
+      }
+    }
+  }
+  for (; act < actRows; act++, acts += stride, sums += 16) {
     let y = v128.load(sums);
     const codes = acts + (<usize>column << 1);
     if (isSuper(kernel)) {
@@ -112,21 +151,25 @@ export function kernel_gemm(
   const blockSize = blockSizeOf(kernel), blocks = rowLength / blockSize;
   const bytesPerRow = <usize>blocks * blockBytes;
   const groupRows = woven == 1 ? 4 : woven;
-  const direct = isDirect(kernel, plan, codebook);
+  const direct = isDirect(kernel, plan, codebook), gathered = !direct && isGathered(kernel, plan);
   const sumBytes = <usize>actRows << 4;
   for (let row: i32 = 0; row < rows; row += groupRows) {
     const here = min<i32>(groupRows, rows - row), tiles = (here + 3) >> 2;
     memory.fill(scratch + SUMS, 0, <usize>tiles * sumBytes);
     for (let block: i32 = 0; block < blocks; block++) {
       let at = packed + <usize>row * bytesPerRow + <usize>(block * woven) * blockBytes, stride = bytesPerRow;
-      if (woven != 1 && !direct) {
+      if (woven != 1 && !direct && !gathered) {
         weave_unpack(at, scratch + WOVEN, 1, 1, plan);
         at = scratch + WOVEN;
         stride = blockBytes;
       }
       for (let t: i32 = 0; t < tiles; t++) {
-        if (direct) expandWoven(kernel, at, plan, <usize>(t << 2), scratch, codebook);
-        else expandTile(kernel, at + <usize>(t << 2) * stride, stride, min<i32>(4, here - (t << 2)), scratch, codebook);
+        const first = <usize>(t << 2);
+        if (direct) expandWoven(kernel, at, plan, first, scratch, codebook);
+        else if (gathered) {
+          const records = gatherTile(at, plan, first, scratch + WOVEN);
+          expandTile(kernel, scratch + WOVEN, blockBytes, 4, scratch, codebook, records, first);
+        } else expandTile(kernel, at + first * stride, stride, min<i32>(4, here - (t << 2)), scratch, codebook, 0, 0);
         multiplyTile(kernel, scratch, block * blockSize, rowLength, acts, actRows, scratch + SUMS + <usize>t * sumBytes);
       }
     }

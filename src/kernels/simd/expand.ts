@@ -140,8 +140,9 @@ function expandIq4Xs(at: usize, stride: usize, rows: i32, tile: usize): void {
   }
 }
 
-// q4_K (144 bytes: qs at 16) and q5_K (176 bytes: qh at 16, qs at 48).
-function expandK45(hasHighBits: bool, at: usize, stride: usize, rows: i32, tile: usize): void {
+// q4_K (144 bytes: qs at 16) and q5_K (176 bytes: qh at 16, qs at 48). `records`: 0, or the woven scales of eight rows,
+// one record of 12 bytes per group with the row in the place of the group; the tile's first row is `first`.
+function expandK45(hasHighBits: bool, at: usize, stride: usize, rows: i32, tile: usize, records: usize, first: usize): void {
   v128.store(tile + SCALES, halves(at, stride, rows));
   v128.store(tile + SCALES, halves(at + 2, stride, rows), 16);
   for (let r: i32 = 0; r < rows; r++, at += stride) {
@@ -154,9 +155,10 @@ function expandK45(hasHighBits: bool, at: usize, stride: usize, rows: i32, tile:
       codes += 32;
     }
     for (let g: usize = 0; g < 8; g++) {
-      const minimum = <u32>sixBits(at + 4, 4, g);
+      const packed = records ? records + 12 * g : at + 4, index = records ? first + <usize>r : g;
+      const minimum = <u32>sixBits(packed, 4, index);
       store<u32>(minima + 4 * g, minimum | (minimum << 16));
-      const scale = sixBits(at + 4, 0, g), from = codes + 32 * (g >> 1), shift = 4 * (<i32>g & 1);
+      const scale = sixBits(packed, 0, index), from = codes + 32 * (g >> 1), shift = 4 * (<i32>g & 1);
       let a = low(i8x16.shr_u(v128.load(from), shift)), b = low(i8x16.shr_u(v128.load(from, 16), shift));
       if (hasHighBits) {
         const one = i8x16.splat(1);
@@ -318,7 +320,10 @@ function expandCodebook(at: usize, stride: usize, rows: i32, tile: usize, spans:
   }
 }
 
-export function expandTile(kernel: i32, at: usize, stride: usize, rows: i32, tile: usize, codebook: usize): void {
+// `records` and `first`: see expandK45.
+export function expandTile(
+  kernel: i32, at: usize, stride: usize, rows: i32, tile: usize, codebook: usize, records: usize, first: usize,
+): void {
   switch (kernel) {
     case 0: case 1: case 2: case 3: case 4: case 5: expandGroups(kernel, at, stride, rows, tile); break;
     case 6: expandMxfp4(at, stride, rows, tile); break;
@@ -326,8 +331,8 @@ export function expandTile(kernel: i32, at: usize, stride: usize, rows: i32, til
     case 8: expandBits(false, at, stride, rows, tile); break;
     case 9: expandBits(true, at, stride, rows, tile); break;
     case 10: case 11: case 16: expandPairs(kernel, at, stride, rows, tile); break;
-    case 12: expandK45(false, at, stride, rows, tile); break;
-    case 13: expandK45(true, at, stride, rows, tile); break;
+    case 12: expandK45(false, at, stride, rows, tile, records, first); break;
+    case 13: expandK45(true, at, stride, rows, tile, records, first); break;
     case 14: expandQ6K(at, stride, rows, tile); break;
     case 15: expandIq4Xs(at, stride, rows, tile); break;
     case 17: expandTq1(at, stride, rows, tile); break;

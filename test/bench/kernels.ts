@@ -1,0 +1,83 @@
+// Our own kernels against each other, in one run: rows and interleaved layouts, one activation row (matrix-vector) and
+// four and eight at a time (matrix-matrix). Cases take turns, so that a noisy machine hits all of them; medians.
+//
+//   npx vitest run --config vitest.bench.config.ts kernels
+import { readFileSync } from "node:fs";
+import { test } from "vitest";
+import { prepareDecoding } from "#dist/codecs/codebook-prepare.js";
+import { findFormat, isCodebookFormat } from "#dist/codecs/registry.js";
+import type { Weave } from "#dist/layouts/layout.js";
+import { weavesOf } from "#dist/layouts/registry.js";
+import { weavePlan } from "#dist/layouts/weave-plan.js";
+import { isSuperKernel, kernelNumber } from "#dist/src/kernels/kernel-numbers.js";
+import { noise, someCodebook } from "../kernel-inputs.ts";
+
+const FORMATS = (process.env["FORMATS"] ?? "q4_0 q8_0 iq4_nl q4_cb q4_K q5_K q6_K").split(" ");
+const ROWS = 512;
+const ROW_LENGTH = 2048;
+const ROUNDS = 41;
+const WARM_UP = 6;
+
+interface Kernels {
+  quantize_activations(src: number, dst: number, rows: number, rowLength: number, isSuper: number): void;
+  kernel_gemm(...args: readonly number[]): void;
+}
+const memory = new WebAssembly.Memory({ initial: 512 });
+const module = new WebAssembly.Module(readFileSync(new URL("../../dist/quantize.wasm", import.meta.url)));
+const kernels = new WebAssembly.Instance(module, { env: { memory } }).exports as unknown as Kernels;
+const bytes = new Uint8Array(memory.buffer);
+const [PLAN, BOOK, SRC, ACTS, SCRATCH, OUT, PACKED] = [1, 2, 16, 32, 48, 64, 128].map((n) => n << 16) as [
+  number,
+  number,
+  number,
+  number,
+  number,
+  number,
+  number,
+];
+
+interface Case {
+  readonly weave: Weave;
+  readonly activationRows: number;
+  readonly milliseconds: number[];
+}
+
+function run({ weave, activationRows, milliseconds }: Case): void {
+  const { format } = weave;
+  const kernel = kernelNumber(format)!;
+  bytes.set(weavePlan(weave), PLAN);
+  if (isCodebookFormat(format)) bytes.set(prepareDecoding(format, someCodebook(format)), BOOK);
+  kernels.quantize_activations(SRC, ACTS, activationRows, ROW_LENGTH, isSuperKernel(kernel) ? 1 : 0);
+  const start = performance.now();
+  kernels.kernel_gemm(kernel, PACKED, ROWS, ROW_LENGTH, PLAN, ACTS, activationRows, OUT, ROWS, BOOK, SCRATCH);
+  milliseconds.push(performance.now() - start);
+}
+
+function median({ milliseconds }: Case): number {
+  const timed = milliseconds.slice(WARM_UP).sort((a, b) => a - b);
+  return timed[timed.length >> 1]!;
+}
+
+test("kernels, rows against interleaved", () => {
+  new Float32Array(memory.buffer, SRC, 8 * ROW_LENGTH).set(noise(8 * ROW_LENGTH, 1));
+  bytes.set(
+    Uint8Array.from(noise(ROWS * ROW_LENGTH * 1.2, 2), (x) => Math.abs(x) * 64),
+    PACKED,
+  );
+  const cases: Case[] = FORMATS.flatMap((name) => weavesOf(findFormat(name)!))
+    .filter(({ layout }) => layout !== "16x1")
+    .flatMap((weave) => [1, 4, 8].map((activationRows) => ({ weave, activationRows, milliseconds: [] })));
+  for (let round = 0; round < ROUNDS + WARM_UP; round++) cases.forEach(run);
+  console.log("GMAC/s, and in brackets the speed against the row-major matrix-vector kernel, repeated");
+  console.log("format   layout  1 row         4 rows        8 rows");
+  let base = 0;
+  for (let at = 0; at < cases.length; at += 3) {
+    const { weave } = cases[at]!;
+    if (weave.layout === "rows") base = median(cases[at]!);
+    const cells = cases.slice(at, at + 3).map((each) => {
+      const rate = (ROWS * ROW_LENGTH * each.activationRows) / median(each) / 1e6;
+      return `${rate.toFixed(2)} (${((base * each.activationRows) / median(each)).toFixed(2)}x)`.padEnd(14);
+    });
+    console.log(`${weave.format.name.padEnd(8)} ${weave.layout.padEnd(7)} ${cells.join("")}`);
+  }
+});
