@@ -39,6 +39,8 @@ export interface GroupResult {
   level: number;
   table: number;
   readonly codes: Uint8Array;
+  /** The squared error, in units of 1/4096, weighted by the importance where there is one. */
+  error: number;
   /** The scale before it was rounded to a level: weight = scale * entry. 0 for a group of zeros. */
   scale: number;
 }
@@ -79,7 +81,7 @@ export function groupSearch(image: Uint8Array): {
   const winnerSum = new Int32Array(LANES);
   const winner = new Int32Array(LANES);
   const codes = new Uint8Array(codeCount);
-  const result: GroupResult = { level: 0, table: 0, codes: new Uint8Array(codeCount), scale: 0 };
+  const result: GroupResult = { level: 0, table: 0, codes: new Uint8Array(codeCount), scale: 0, error: 0 };
   let weighted = false;
 
   /** All tables' errors at one trial scale; winners of lanes are updated. */
@@ -224,6 +226,7 @@ export function groupSearch(image: Uint8Array): {
     result.table = (zero >> 8) & 255;
     result.codes.fill(zero >> 16);
     result.scale = 0;
+    result.error = 0;
   }
 
   function search(src: Float32Array, at: number, importance?: Float32Array, from = 0): void {
@@ -242,12 +245,14 @@ export function groupSearch(image: Uint8Array): {
     const inverse = fround(1 / m);
     for (let j = 0; j < groupSize; j++) x[j] = src[at + j]! * inverse;
     weighted = false;
+    let importanceUnit = 1;
     if (importance !== undefined) {
       let most = 0;
       for (let j = 0; j < groupSize; j++) if (importance[from + j]! > most) most = importance[from + j]!;
       weighted = most >= TINY && most < Infinity;
       const share = fround(1 / most);
       if (weighted) {
+        importanceUnit = most;
         for (let j = 0; j < groupSize; j++) {
           v[j] = importance[from + j]! * share;
           v15[j] = nearest(fround(v[j]! * 32767));
@@ -284,6 +289,7 @@ export function groupSearch(image: Uint8Array): {
         result.level = level;
         result.table = table;
         result.scale = used;
+        result.error = fround(fround(error * fround(m * m)) * importanceUnit);
         result.codes.set(codes);
       }
     }

@@ -41,6 +41,7 @@ const WINNERS: usize = 1296; // i16 x 8
 const LEVEL: usize = 1312; // results: i32, i32, f32
 const TABLE: usize = 1316;
 const SCALE: usize = 1320;
+const ERROR: usize = 1324;
 
 const FAR: i16 = 0x7fff;
 const TINY: f32 = 7.888609052210118e-31; // 2^-100
@@ -369,6 +370,7 @@ function take_zero(image: usize, scratch: usize): void {
   store<i32>(scratch, zero & 255, LEVEL);
   store<i32>(scratch, (zero >> 8) & 255, TABLE);
   store<f32>(scratch, 0, SCALE);
+  store<f32>(scratch, 0, ERROR);
   const codes = i8x16.splat(<i8>(zero >> 16));
   v128.store(scratch, codes, BEST_CODES);
   v128.store(scratch, codes, BEST_CODES + 16);
@@ -395,13 +397,14 @@ function search_group(image: usize, src: usize, importance: usize): void {
   if (!(magnitude >= TINY && magnitude < Infinity)) return;
   const inverse = f32x4.splat(<f32>1 / m);
   for (let j: usize = 0; j < groupSize << 2; j += 16) v128.store(scratch + j, f32x4.mul(v128.load(src + j), inverse), X);
-  let weighted = false;
+  let weighted = false, importanceUnit: f32 = 1;
   if (importance != 0) {
     let mosts = f32x4.splat(0);
     for (let j: usize = 0; j < groupSize << 2; j += 16) mosts = f32x4.pmax(mosts, v128.load(importance + j));
     const most = max(max(f32x4.extract_lane(mosts, 0), f32x4.extract_lane(mosts, 1)), max(f32x4.extract_lane(mosts, 2), f32x4.extract_lane(mosts, 3)));
     weighted = most >= TINY && most < Infinity;
     if (weighted) {
+      importanceUnit = most;
       const share = f32x4.splat(<f32>1 / most), full = f32x4.splat(32767);
       const isPair = word(image, DIMENSION) == 2, one = i32x4.splat(1);
       for (let j: usize = 0; j < groupSize; j += 4) {
@@ -465,6 +468,7 @@ function search_group(image: usize, src: usize, importance: usize): void {
       store<i32>(scratch, level, LEVEL);
       store<i32>(scratch, table, TABLE);
       store<f32>(scratch, used, SCALE);
+      store<f32>(scratch, error * (m * m) * importanceUnit, ERROR);
       v128.store(scratch, v128.load(scratch, CODES), BEST_CODES);
       v128.store(scratch, v128.load(scratch, CODES + 16), BEST_CODES + 16);
       if (groupSize == 64) {
@@ -540,18 +544,56 @@ function encode_groups(src: usize, dst: usize, rows: i32, rowLength: i32, import
   }
 }
 
-// The assignment step of the fit: tables, scales (0 for zero groups) and codes of `groups` groups, importance beside src.
-export function codebook_assign(src: usize, groups: i32, importance: usize, image: usize, scales: usize, tables: usize, codes: usize): void {
+// The assignment step of the fit (assign-groups.ts): scales (0 for zero groups), errors, tables and codes of `groups` groups, importance beside src.
+export function codebook_assign(src: usize, groups: i32, importance: usize, image: usize, scales: usize, errors: usize, tables: usize, codes: usize): void {
   const groupSize = <usize>word(image, GROUP_SIZE);
   const codeCount = groupSize / <usize>word(image, DIMENSION);
   const scratch = image + <usize>word(image, SCRATCH);
   for (let g: usize = 0; g < <usize>groups; g++) {
     search_group(image, src, importance);
     store<f32>(scales + (g << 2), load<f32>(scratch, SCALE));
+    store<f32>(errors + (g << 2), load<f32>(scratch, ERROR));
     store<u8>(tables + g, load<i32>(scratch, TABLE));
     memory.copy(codes + g * codeCount, scratch + BEST_CODES, codeCount);
     src += groupSize << 2;
     if (importance != 0) importance += groupSize << 2;
+  }
+}
+
+// The statistics of the fit (table-statistics.ts), in f64 and in its order. Histograms of weight / scale for tables of
+// single weights, sums per entry for tables of points; `reaches` has two sums per table.
+export function codebook_gather(
+  src: usize, groups: i32, importance: usize, image: usize, scales: usize, tables: usize, codes: usize,
+  weights: usize, moments: usize, reaches: usize, bins: i32, binsPerUnit: f64,
+): void {
+  const groupSize = <usize>word(image, GROUP_SIZE);
+  const points = word(image, POINTS);
+  const isPair = word(image, DIMENSION) == 2;
+  const length = isPair ? points << 1 : bins;
+  const middle = <f64>(bins >> 1) + 0.5;
+  const top = <f64>(bins - 1);
+  for (let g: usize = 0; g < <usize>groups; g++, src += groupSize << 2) {
+    const scale = <f64>load<f32>(scales + (g << 2));
+    if (scale == 0) continue;
+    const table = <i32>load<u8>(tables + g);
+    const inverse = 1 / scale;
+    const square = scale * scale;
+    const from = <usize>(table * length) << 3;
+    let largest: f64 = 0;
+    for (let j: usize = 0; j < groupSize; j++) {
+      const u = <f64>load<f32>(src + (j << 2)) * inverse;
+      const v = importance == 0 ? square : <f64>load<f32>(importance + (((g * groupSize) + j) << 2)) * square;
+      largest = max(largest, abs(u));
+      let at: usize;
+      if (isPair) at = <usize>(<i32>(j & 1) * points + <i32>load<u8>(codes + ((g * groupSize + j) >> 1)));
+      else at = <usize>max(<f64>0, min(top, floor(u * binsPerUnit + middle)));
+      const slot = from + (at << 3);
+      store<f64>(weights + slot, load<f64>(weights + slot) + v);
+      store<f64>(moments + slot, load<f64>(moments + slot) + v * u);
+    }
+    const reach = reaches + (<usize>table << 4);
+    store<f64>(reach, load<f64>(reach) + square);
+    store<f64>(reach, load<f64>(reach, 8) + square * largest, 8);
   }
 }
 

@@ -77,7 +77,11 @@ export function wasmBackend(module: WebAssembly.Module, arenaBytes: number): Bac
         return new Float32Array(memory.buffer, out, rows);
       };
     },
-    assigner: (room) => assignInModule({ memory, codebook_assign: functions["codebook_assign"]! }, room),
+    assigner: (room) =>
+      assignInModule(
+        { memory, codebook_assign: functions["codebook_assign"]!, codebook_gather: functions["codebook_gather"]! },
+        room,
+      ),
     addErrorSums: (a, b, rows, rowLength, sums) => void functions["error_sums"]!(a, b, rows, rowLength, sums),
     allFinite: (src, count) => functions["all_finite"]!(src, count) === 1,
     addToHash: (state, src, length) => void functions["xxh64_add"]!(state, src, length),

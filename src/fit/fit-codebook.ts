@@ -14,7 +14,7 @@ import { prepareCodebook, REACH } from "../../codecs/codebook-prepare.ts";
 import { assignGroups, type MakeAssignGroups } from "./assign-groups.ts";
 import { compandedPoints } from "./companding.ts";
 import { fitLevels } from "./fit-levels.ts";
-import { improveTables, roundTables, splitTables, type RoundStatistics } from "./table-statistics.ts";
+import { improveTables, roundTables, splitTables } from "./table-statistics.ts";
 
 export interface FitOptions {
   /** Tables wanted, 1 to 256; fewer come back when the sample has too few groups to tell them apart. */
@@ -28,11 +28,11 @@ export interface FitOptions {
 
 /** Groups a table should have at least. */
 const GROUPS_PER_TABLE = 2;
-/** Rounds after a split, rounds with all tables, and groups per table that they look at. */
-const ROUNDS: Record<Effort, { readonly split: number; readonly last: number; readonly groups: number }> = {
-  fast: { split: 2, last: 3, groups: 32 },
-  normal: { split: 4, last: 5, groups: 64 },
-  best: { split: 8, last: 12, groups: 256 },
+/** The rounds after a split and the rounds with all tables: for each, the groups per table that it looks at. */
+const ROUNDS: Record<Effort, { readonly split: readonly number[]; readonly last: readonly number[] }> = {
+  fast: { split: [16, 16], last: [32, 32, 32] },
+  normal: { split: [32, 32, 32, 64], last: [64, 64, 64, 64, 64] },
+  best: { split: Array(8).fill(256), last: Array(12).fill(256) },
 };
 
 /** Groups that the start and the first rounds look at. */
@@ -53,32 +53,29 @@ export function fitCodebook(format: CodebookFormat, sample: Float32Array, option
   const groups = sample.length / format.blockSize;
   const count = Math.max(1, Math.min(wanted, Math.floor(groups / GROUPS_PER_TABLE)));
   const [spreadSample, spreadImportance] = spreadGroups(format, sample, options.importance);
-  const assign = (options.assign ?? assignGroups)(format, spreadSample, spreadImportance);
-  const { split, last, groups: groupsPerTable } = ROUNDS[effort];
+  const { assign, gather } = (options.assign ?? assignGroups)(format, spreadSample, spreadImportance);
+  const { split, last } = ROUNDS[effort];
 
   let entries = startTable(format, spreadSample, spreadImportance);
+  let tables = roundTables(format, entries);
   for (;;) {
     const present = entries.length / format.tableLength;
     const isLast = present === count;
-    const used = isLast ? groups : Math.min(groups, Math.max(START_GROUPS, present * groupsPerTable));
-    let round: RoundStatistics;
-    let tables: Int8Array;
-    for (let i = 0; ; i++) {
-      tables = roundTables(format, entries);
+    const schedule = isLast ? last : split;
+    for (const [round, groupsPerTable] of schedule.entries()) {
+      const used = Math.min(groups, Math.max(START_GROUPS, present * groupsPerTable));
       const choices = assign(prepareCodebook(format, { tables, levels: NO_LEVELS }, "fast"), used);
-      round = improveTables(format, spreadSample, spreadImportance, used, choices, tables, entries);
-      const isSettling = i + 1 === (isLast ? last : split);
-      entries = round.entries.map((entry, k) => entries[k]! + (isSettling ? 1 : STRIDE) * (entry - entries[k]!));
-      if (i + 1 < (isLast ? last : split)) continue;
-      if (!isLast) {
-        entries = splitTables(format, spreadSample, used, choices, tables, round, Math.min(count, present * 2));
+      const improved = improveTables(format, gather(present, used), entries);
+      const isSettling = round + 1 === schedule.length;
+      entries = improved.map((entry, k) => entries[k]! + (isSettling ? 1 : STRIDE) * (entry - entries[k]!));
+      if (isSettling && !isLast) {
+        entries = splitTables(format, spreadSample, used, choices, tables, entries, Math.min(count, present * 2));
       }
-      break;
+      tables = roundTables(format, entries);
     }
     if (isLast) break;
   }
-  const tables = roundTables(format, entries);
-  const choices = assign(prepareCodebook(format, { tables, levels: NO_LEVELS }, effort), groups);
+  const choices = assign(prepareCodebook(format, { tables, levels: NO_LEVELS }, "fast"), groups);
   const energies = entryEnergies(format, tables, choices, groups, spreadImportance);
   return { tables, levels: fitLevels(Float64Array.from(choices.scales), energies, 256) };
 }

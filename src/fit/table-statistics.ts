@@ -4,88 +4,47 @@
  */
 import type { CodebookFormat } from "../../codecs/codec.ts";
 import { REACH } from "../../codecs/codebook-prepare.ts";
-import type { GroupChoices } from "./assign-groups.ts";
+import { BINS_PER_UNIT, type GroupChoices, type TableSums } from "./assign-groups.ts";
 import { improveEntries } from "./improve-entries.ts";
 
-/** Bins of a table's histogram, over entries -144 to 144. */
-export const HISTOGRAM_BINS = 576;
-const BINS_PER_UNIT = 2;
 /** Rounds of power iteration for the direction of a split. */
 const POWER_ROUNDS = 6;
 
-/** Tables in f64 while they are fitted; what the search sees is rounded to int8. */
-export interface RoundStatistics {
-  /** Improved entries, table after table, not rounded. */
-  readonly entries: Float64Array;
-  /** Squared error per table, with the entries the groups chose from. */
-  readonly errors: Float64Array;
-}
-
-/** Gathers the choices of the first `count` groups and improves the tables. */
+/**
+ * Better entries for the gathered sums.
+ * @param entries the present ones, not rounded, table after table
+ */
 export function improveTables(
   format: CodebookFormat,
-  sample: Float32Array,
-  importance: Float32Array | undefined,
-  count: number,
-  choices: GroupChoices,
-  tables: Int8Array,
+  { weights, moments, reaches }: TableSums,
   entries: Float64Array,
-): RoundStatistics {
-  const { blockSize, dimension, tableLength } = format;
-  const points = 1 << format.codeBits;
-  const tableCount = tables.length / tableLength;
-  const errors = new Float64Array(tableCount);
-  const reach = new Float64Array(tableCount);
-  const energy = new Float64Array(tableCount);
-  // Single weights: a histogram of u = weight / scale per table. Pairs: weight and sum of u per entry.
-  const length = dimension === 1 ? HISTOGRAM_BINS : tableLength;
-  const weight = new Float64Array(tableCount * length);
-  const moment = new Float64Array(tableCount * length);
-  for (let g = 0; g < count; g++) {
-    const scale = choices.scales[g]!;
-    if (scale === 0) continue;
-    const table = choices.tables[g]!;
-    const inverse = 1 / scale;
-    const square = scale * scale;
-    let largest = 0;
-    let error = 0;
-    let size = 0;
-    for (let j = 0; j < blockSize; j++) {
-      const at = g * blockSize + j;
-      const u = sample[at]! * inverse;
-      const v = importance === undefined ? square : importance[at]! * square;
-      const code = choices.codes[dimension === 1 ? at : at >> 1]!;
-      const index = dimension === 1 ? code : (j & 1) * points + code;
-      const entry = tables[table * tableLength + index]!;
-      error += v * (u - entry) * (u - entry);
-      size += v * entry * entry;
-      if (Math.abs(u) > largest) largest = Math.abs(u);
-      const bin =
-        dimension === 1
-          ? Math.max(0, Math.min(HISTOGRAM_BINS - 1, Math.round(u * BINS_PER_UNIT) + HISTOGRAM_BINS / 2))
-          : index;
-      weight[table * length + bin]! += v;
-      moment[table * length + bin]! += v * u;
-    }
-    errors[table]! += error;
-    energy[table]! += size;
-    reach[table]! += size * largest;
-  }
+): Float64Array {
+  const { dimension, tableLength } = format;
+  const tableCount = entries.length / tableLength;
+  const length = weights.length / tableCount;
   const next = Float64Array.from(entries);
   for (let table = 0; table < tableCount; table++) {
-    if (!(energy[table]! > 0)) continue;
+    if (!(reaches[2 * table]! > 0)) continue;
     const own = next.subarray(table * tableLength, (table + 1) * tableLength);
     const from = table * length;
     if (dimension === 1) {
-      improveEntries(own, weight.subarray(from, from + length), moment.subarray(from, from + length), BINS_PER_UNIT);
+      improveEntries(own, weights.subarray(from, from + length), moments.subarray(from, from + length), BINS_PER_UNIT);
     } else {
-      for (let i = 0; i < tableLength; i++) if (weight[from + i]! > 0) own[i] = moment[from + i]! / weight[from + i]!;
+      for (let i = 0; i < tableLength; i++)
+        if (weights[from + i]! > 0) own[i] = moments[from + i]! / weights[from + i]!;
     }
     // The search looks for a group's largest weight near entry REACH: a table's scale is kept so on average.
-    const gauge = (REACH * energy[table]!) / reach[table]!;
+    const gauge = (REACH * reaches[2 * table]!) / reaches[2 * table + 1]!;
     for (let i = 0; i < tableLength; i++) own[i]! *= gauge;
   }
-  return { entries: next, errors };
+  return next;
+}
+
+/** Squared error per table, of the first `count` groups. */
+export function tableErrors({ errors, tables }: GroupChoices, count: number, tableCount: number): Float64Array {
+  const sums = new Float64Array(tableCount);
+  for (let g = 0; g < count; g++) sums[tables[g]!]! += errors[g]!;
+  return sums;
 }
 
 /** Entries as they are stored. */
@@ -107,11 +66,12 @@ export function splitTables(
   count: number,
   choices: GroupChoices,
   tables: Int8Array,
-  { entries, errors }: RoundStatistics,
+  entries: Float64Array,
   wanted: number,
 ): Float64Array {
   const { tableLength } = format;
   const present = tables.length / tableLength;
+  const errors = tableErrors(choices, count, present);
   const byError = Array.from(errors, (_, t) => t).sort((a, b) => errors[b]! - errors[a]! || a - b);
   const next = new Float64Array(wanted * tableLength);
   next.set(entries);
