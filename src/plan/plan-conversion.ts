@@ -68,7 +68,7 @@ export function planConversion(model: Model, options: PlanOptions): Plan {
     return planned;
   });
   const searched = tensors.filter((t) => t.codec !== t.tensor.codec && findFormat(t.codec)!.kind !== "float");
-  const warnings = imatrix === undefined ? [] : imatrixWarnings(imatrix, searched);
+  const warnings = [...(model.notes ?? []), ...(imatrix === undefined ? [] : imatrixWarnings(imatrix, searched))];
   return {
     ...{ model, tensors, metadata, alignment, ruleHits, warnings },
     scheme: recipe.name,

@@ -4,6 +4,7 @@
  */
 import { readSync } from "node:fs";
 import { QuantizeError } from "../errors.ts";
+import { decodeText } from "./lossless-utf8.ts";
 
 /** Bytes asked from the system at once: a header of some megabytes takes a few dozen calls. */
 const BUFFER_BYTES = 1 << 18;
@@ -17,7 +18,7 @@ export interface Cursor {
   position: number;
   /** What is being read, for error messages: `key "general.name"`, `tensor 17`. */
   subject: string;
-  readonly buffer: Uint8Array;
+  readonly buffer: Buffer;
   readonly view: DataView;
   bufferStart: number;
   bufferEnd: number;
@@ -25,8 +26,8 @@ export interface Cursor {
 
 /** A cursor at the start of an open file of `byteLength` bytes. */
 export function cursorOver(path: string, fd: number, byteLength: number): Cursor {
-  const buffer = new Uint8Array(Math.min(BUFFER_BYTES, Math.max(byteLength, 16)));
-  const view = new DataView(buffer.buffer);
+  const buffer = Buffer.alloc(Math.min(BUFFER_BYTES, Math.max(byteLength, 16)));
+  const view = new DataView(buffer.buffer, buffer.byteOffset, buffer.byteLength);
   return { path, fd, byteLength, position: 0, subject: "header", buffer, view, bufferStart: 0, bufferEnd: 0 };
 }
 
@@ -114,6 +115,13 @@ export function readI64(cursor: Cursor): bigint {
   return cursor.view.getBigInt64(take(cursor, 8), true);
 }
 
+/** Reads a string's bytes as text that keeps them. Bounds as in `readBytes`. */
+export function readText(cursor: Cursor, byteCount: number): string {
+  if (byteCount > cursor.buffer.length) return decodeText(readBytes(cursor, byteCount));
+  const start = take(cursor, byteCount);
+  return decodeText(cursor.buffer, start, start + byteCount);
+}
+
 /**
  * Reads `byteCount` bytes. A view of the cursor's buffer where they fit: valid until the next read.
  * The caller has bounded `byteCount`; here it is held against the end of the file before memory is taken.
@@ -121,7 +129,8 @@ export function readI64(cursor: Cursor): bigint {
 export function readBytes(cursor: Cursor, byteCount: number): Uint8Array {
   if (byteCount <= cursor.buffer.length) {
     const offset = take(cursor, byteCount);
-    return cursor.buffer.subarray(offset, offset + byteCount);
+    // Not a part of the Buffer itself: the `slice` of a Buffer would not copy.
+    return new Uint8Array(cursor.buffer.buffer, cursor.buffer.byteOffset + offset, byteCount);
   }
   requireBytes(cursor, byteCount);
   const bytes = new Uint8Array(byteCount);

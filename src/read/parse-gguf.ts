@@ -20,6 +20,7 @@ import {
   readI32,
   readI64,
   readI8,
+  readText,
   readU16,
   readU32,
   readU64,
@@ -38,7 +39,6 @@ import {
   padTo,
   type StoredType,
 } from "./gguf-types.ts";
-import { decodeText } from "./lossless-utf8.ts";
 import { quote } from "./quote.ts";
 import type { Metadata, MetadataScalar, MetadataType, MetadataValue } from "./model.ts";
 
@@ -124,7 +124,7 @@ function readString(cursor: Cursor, maxBytes: number): string {
   const length = readU64(cursor);
   const most = Math.min(maxBytes, bytesLeft(cursor));
   if (length > BigInt(most)) throw badFormat(cursor, `a string of at most ${most} bytes`, `length ${length}`, start);
-  return decodeText(readBytes(cursor, Number(length)));
+  return readText(cursor, Number(length));
 }
 
 function readMetadata(cursor: Cursor, keyCount: number): Metadata {

@@ -13,7 +13,7 @@ import {
   METADATA_TYPE_BYTES,
   padTo,
 } from "../read/gguf-types.ts";
-import { encodeText, textByteLength } from "../read/lossless-utf8.ts";
+import { textByteLength, writeText } from "../read/lossless-utf8.ts";
 import type { Metadata, MetadataScalar, MetadataType, MetadataValue } from "../read/model.ts";
 
 /** The version we write: 3, which all readers of today know. */
@@ -78,8 +78,8 @@ function scalarSize(type: MetadataType, value: MetadataScalar): number {
  * @throws RangeError for a header that readers would refuse: names too long, a value that is not of its type
  */
 export function ggufHeaderBytes(header: GgufHeader): Uint8Array {
-  const bytes = new Uint8Array(ggufHeaderSize(header));
-  const sink: Sink = { bytes, view: new DataView(bytes.buffer), position: 0 };
+  const bytes = Buffer.alloc(ggufHeaderSize(header));
+  const sink: Sink = { bytes, view: new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength), position: 0 };
   writeU32(sink, GGUF_MAGIC);
   writeU32(sink, GGUF_VERSION);
   writeU64(sink, header.tensors.length);
@@ -99,7 +99,7 @@ export function ggufHeaderBytes(header: GgufHeader): Uint8Array {
 }
 
 interface Sink {
-  readonly bytes: Uint8Array;
+  readonly bytes: Buffer;
   readonly view: DataView;
   position: number;
 }
@@ -110,16 +110,16 @@ function writeU32(sink: Sink, value: number): void {
 }
 
 function writeU64(sink: Sink, value: number): void {
-  sink.view.setBigUint64(sink.position, BigInt(value), true);
+  sink.view.setUint32(sink.position, value % 2 ** 32, true);
+  sink.view.setUint32(sink.position + 4, Math.floor(value / 2 ** 32), true);
   sink.position += 8;
 }
 
 function writeString(sink: Sink, text: string): number {
-  const bytes = encodeText(text);
-  writeU64(sink, bytes.length);
-  sink.bytes.set(bytes, sink.position);
-  sink.position += bytes.length;
-  return bytes.length;
+  const length = writeText(sink.bytes, text, sink.position + 8);
+  writeU64(sink, length);
+  sink.position += length;
+  return length;
 }
 
 function writeTensor(sink: Sink, { name, shape, ggmlType, byteOffset }: HeaderTensor): void {
