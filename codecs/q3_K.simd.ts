@@ -2,7 +2,7 @@
 import { CODES, loadGroups, nearestIntOf, recodeSixteen, searchedSixteen, storeScale, weighByImportance } from "./simd/k-blocks";
 import { decodeSixteenSigned, f32OfF16 } from "./simd/k-decode";
 import { storeBitPairs } from "./simd/k-bit-pairs";
-import { LEVELS, refineSignedScales } from "./simd/k-refine";
+import { LEVELS, refineFourSignedScales } from "./simd/k-refine";
 import { HALF, W, X } from "./simd/k-scale-min";
 import { searchFourSignedScales } from "./simd/k-signed";
 import { searchSignedScaleOfSixteen } from "./simd/k-signed-scales";
@@ -25,12 +25,12 @@ export function encode_q3_K(src: usize, dst: usize, rows: i32, rowLength: i32, i
   for (let block = 0; block < blocks; block++, src += 1024, dst += BLOCK_BYTES) {
     let d: f32;
     if (importance == 0) {
-      // Sets 0 and 2 of the refinement are the first eight groups, 1 and 3 the others.
-      loadGroups(src, 64, X);
-      loadGroups(src + 512, 64, X + 256);
-      refineSignedScales(4, FOUND, ACTIVES);
-      swapSets(FOUND);
-      swapSets(ACTIVES);
+      for (let half: usize = 0; half < 2; half++) {
+        const at = half << 5, levels = LEVELS + (half << 9);
+        loadGroups(src + (half << 9), 64, X);
+        refineFourSignedScales(X, levels, 4, FOUND + at, ACTIVES + at);
+        refineFourSignedScales(X + HALF, levels + 256, 4, FOUND + at + 16, ACTIVES + at + 16);
+      }
       d = chooseScales();
     } else {
       const columns = importance + (<usize>(block % blocksPerRow) << 10);
@@ -47,15 +47,6 @@ export function encode_q3_K(src: usize, dst: usize, rows: i32, rowLength: i32, i
     }
     finish(src, dst, storeScale(dst + D, d), importance != 0);
   }
-}
-
-/** Sets 0, 1, 2, 3 become 0, 2, 1, 3. */
-// @ts-ignore: decorator
-@inline
-function swapSets(at: usize): void {
-  const first = v128.load(at, 16);
-  v128.store(at, v128.load(at, 32), 16);
-  v128.store(at, first, 32);
 }
 
 /** The scale of largest magnitude becomes -32, the others follow; returns d. */
@@ -102,9 +93,8 @@ function finish(src: usize, dst: usize, d: f32, isWeighted: bool): void {
 
 /** Codes of group `j` as the refinement left them. */
 function copyLevels(j: usize, codes: usize): void {
-  const set = (((j >> 2) & 1) << 1) | (j >> 3);
-  const levels = LEVELS + (set << 8) + ((j & 3) << 2);
-  for (let i: usize = 0; i < 16; i++) store<u8>(codes + i, <u8>(<i32>load<f32>(levels + (i << 4)) + 4));
+  const levels = LEVELS + ((j >> 2) << 8) + ((j & 3) << 2);
+  for (let i: usize = 0; i < 16; i++) store<u8>(codes + i, <u8>(load<i32>(levels + (i << 4)) + 4));
 }
 
 // @ts-ignore: decorator
