@@ -16,9 +16,33 @@ export const COMMANDS: Readonly<Record<string, CommandEntry>> = {
     summary: "show what would become of each tensor, and write nothing",
     load: async () => (await import("./commands/plan.ts")).planCommand(),
   },
+  verify: {
+    summary: "compare a quantized file with its original and its manifest",
+    load: async () => (await import("./commands/verify.ts")).verifyCommand(),
+  },
+  dequantize: {
+    summary: "turn a quantized file back into floats",
+    load: async () => (await import("./commands/dequantize.ts")).dequantizeCommand(),
+  },
+  pack: {
+    summary: "weave the rows of a quantized file for a CPU",
+    load: async () => (await import("./commands/pack.ts")).packCommand(),
+  },
+  unpack: {
+    summary: "undo pack, byte for byte",
+    load: async () => (await import("./commands/pack.ts")).unpackCommand(),
+  },
+  recipe: {
+    summary: "print a scheme as a file to edit",
+    load: async () => (await import("./commands/recipe.ts")).recipeCommand(),
+  },
   inspect: {
     summary: "show what is in a file: metadata, tensors, codebooks, one element",
     load: async () => (await import("./commands/inspect.ts")).inspectCommand(),
+  },
+  diff: {
+    summary: "compare two model files",
+    load: async () => (await import("./commands/diff.ts")).diffCommand(),
   },
   schemes: {
     summary: "list every scheme with its bits per weight",

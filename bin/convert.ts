@@ -23,23 +23,30 @@ function show(report: Report, flags: RunFlags): void {
   print("totals" in report ? conversionText(report, view) : verificationText(report, view));
 }
 
-/**
- * Runs something on the engine with progress shown and signals heard, and prints its report.
- * A missed budget prints the report too, and is thrown on.
- */
-export async function onEngine<T extends Report>(
-  flags: RunFlags,
+/** Runs something on the engine with progress shown and signals heard. */
+export async function runOnEngine<T>(
+  flags: Pick<RunFlags, "quiet">,
   work: (run: Pick<RunOptions, "onProgress" | "signal">) => Promise<T>,
 ): Promise<T> {
   const progress = await showProgress({ isQuiet: flags.quiet ?? false });
   try {
-    const report = await interruptible((signal) => work({ onProgress: progress.onProgress, signal }));
+    return await interruptible((signal) => work({ onProgress: progress.onProgress, signal }));
+  } finally {
     progress.stop();
+  }
+}
+
+/** Runs something on the engine and prints its report. A missed budget prints the report too, and is thrown on. */
+export async function onEngine<T extends Report>(
+  flags: RunFlags,
+  work: (run: Pick<RunOptions, "onProgress" | "signal">) => Promise<T>,
+): Promise<T> {
+  try {
+    const report = await runOnEngine(flags, work);
     if (flags.json) printJson(report);
     else show(report, flags);
     return report;
   } catch (error) {
-    progress.stop();
     const report = reportOf(error);
     // With --json the failure's own object holds the report: one document on stdout, whatever happened.
     if (report !== undefined && !flags.json) show(report, flags);

@@ -2,11 +2,13 @@
 import { Option, type Command } from "commander";
 import { QuantizeError } from "../src/errors.ts";
 import type { Imatrix } from "../src/imatrix/imatrix.types.ts";
+import type { AppliedRecipe } from "../src/plan/apply-recipe.ts";
 import type { IncompatiblePolicy, PlanOptions } from "../src/plan/plan.types.ts";
 import { collect, parseInteger } from "./options.ts";
 
 export interface PlanFlags {
   readonly scheme?: string;
+  readonly recipe?: string;
   readonly layout?: string;
   readonly tensor?: readonly string[];
   readonly allowUnmatched?: boolean;
@@ -29,6 +31,7 @@ function parseTables(text: string): number | "auto" {
 
 const PLAN_OPTIONS: readonly (() => Option)[] = [
   () => new Option("-s, --scheme <name>", "how weights are encoded: see `quantize schemes`"),
+  () => new Option("-r, --recipe <file>", "a YAML or JSON recipe, or a manifest; other options come before its own"),
   () => new Option("-l, --layout <name>", "memory order of packed tensors: see `quantize layouts` (default: rows)"),
   () =>
     new Option("-t, --tensor <rule>", "'<regex>=<type>[@<layout>]', may be repeated, first match wins").argParser(
@@ -83,17 +86,13 @@ async function importanceFrom(flags: PlanFlags): Promise<Imatrix | undefined> {
   return readImatrix(imatrix, { ...(include && { include }), ...(exclude && { exclude }) });
 }
 
-/** From what commander collected to what the planner takes. */
-export async function planOptionsOf(flags: PlanFlags): Promise<PlanOptions> {
-  if (flags.scheme === undefined) {
-    throw new QuantizeError("usage", "no scheme given: for example --scheme q4_cb (see `quantize schemes`)");
-  }
-  const { layout, tensor, allowUnmatched, tables, onIncompatible, allowRequantize } = flags;
+/** The plan's options that were given on the command line. */
+async function givenOptions(flags: PlanFlags): Promise<Partial<PlanOptions>> {
+  const { scheme, layout, tensor, allowUnmatched, tables, onIncompatible, allowRequantize } = flags;
   const { pure, outputType, embeddingType, leaveOutput, overrideKv } = flags;
   const imatrix = await importanceFrom(flags);
   return {
-    ...(imatrix !== undefined && { imatrix }),
-    scheme: flags.scheme,
+    ...(scheme !== undefined && { scheme }),
     ...(layout !== undefined && { layout }),
     ...(tensor !== undefined && { rules: tensor }),
     ...(allowUnmatched !== undefined && { allowUnmatchedRules: allowUnmatched }),
@@ -105,5 +104,28 @@ export async function planOptionsOf(flags: PlanFlags): Promise<PlanOptions> {
     ...(embeddingType !== undefined && { embeddingType }),
     ...(leaveOutput !== undefined && { leaveOutput }),
     ...(overrideKv !== undefined && { overrideKv }),
+    ...(imatrix !== undefined && { imatrix }),
   };
+}
+
+/** From what commander collected to what the planner takes: the recipe's options, and those given before them. */
+export async function planOptionsOf(flags: PlanFlags): Promise<AppliedRecipe> {
+  const given = await givenOptions(flags);
+  if (flags.recipe !== undefined) {
+    const [{ readRecipe }, { applyRecipe }] = await Promise.all([
+      import("../src/plan/read-recipe.ts"),
+      import("../src/plan/apply-recipe.ts"),
+    ]);
+    return applyRecipe(readRecipe(flags.recipe), flags.recipe, given);
+  }
+  const { scheme } = given;
+  if (scheme === undefined) {
+    throw new QuantizeError("usage", "no scheme given: for example --scheme q4_cb (see `quantize schemes`)");
+  }
+  return { options: { ...given, scheme } };
+}
+
+/** The scheme's name, as files are named after it. */
+export function schemeName({ scheme }: PlanOptions): string {
+  return (typeof scheme === "string" ? scheme : scheme.name).toLowerCase();
 }

@@ -6,7 +6,7 @@ import * as options from "./options.ts";
 /** What commander collects for any command that computes. */
 export interface RunFlags extends Pick<
   ConversionOptions,
-  "threads" | "maxMemory" | "backend" | "effort" | "maxNmse" | "minCosine" | "verify" | "force"
+  "threads" | "maxMemory" | "backend" | "effort" | "maxNmse" | "minCosine" | "verify" | "force" | "compat"
 > {
   readonly json?: boolean;
   readonly quiet?: boolean;
@@ -40,7 +40,7 @@ export function verifyOption(): Option {
 
 /** The flags that go to the engine as they are; those that were not given stay absent. */
 export function conversionOptionsOf(flags: RunFlags): ConversionOptions {
-  const { threads, maxMemory, backend, effort, maxNmse, minCosine, verify, force } = flags;
+  const { threads, maxMemory, backend, effort, maxNmse, minCosine, verify, force, compat } = flags;
   return {
     ...(threads !== undefined && { threads }),
     ...(maxMemory !== undefined && { maxMemory }),
@@ -50,5 +50,13 @@ export function conversionOptionsOf(flags: RunFlags): ConversionOptions {
     ...(minCosine !== undefined && { minCosine }),
     ...(verify !== undefined && { verify }),
     ...(force !== undefined && { force }),
+    ...(compat !== undefined && { compat }),
   };
+}
+
+/** Programs that read woven types under numbers of their own. */
+export function compatOption(): Option {
+  return new Option("--compat <program>", "store packed tensors under the type numbers of that program").choices([
+    "ik_llama.cpp",
+  ]);
 }

@@ -1,7 +1,7 @@
 /** Plans and prints the plan: `quantize plan` and `--dry-run`. */
 import { planMemory } from "../src/engine/plan-memory.ts";
 import { planConversion } from "../src/plan/plan-conversion.ts";
-import type { PlanOptions } from "../src/plan/plan.types.ts";
+import type { AppliedRecipe } from "../src/plan/apply-recipe.ts";
 import { openModel } from "../src/read/open-model.ts";
 import { summarizePlan } from "../src/report/plan-summary.ts";
 import { planText } from "../src/report/plan-text.ts";
@@ -11,9 +11,9 @@ import { coloursFor, outputWidth, print, printJson } from "./output.ts";
 /** The flags of the run that change the plan's memory, and how it is shown. */
 export type ShowPlanFlags = Pick<RunFlags, "threads" | "maxMemory" | "effort" | "json" | "color">;
 
-export async function showPlan(path: string, options: PlanOptions, flags: ShowPlanFlags): Promise<void> {
+export async function showPlan(path: string, { options, effort }: AppliedRecipe, flags: ShowPlanFlags): Promise<void> {
   const plan = planConversion(await openModel(path), options);
-  const summary = summarizePlan(plan, planMemory(plan, conversionOptionsOf(flags)));
+  const summary = summarizePlan(plan, planMemory(plan, { ...(effort && { effort }), ...conversionOptionsOf(flags) }));
   if (flags.json) printJson(summary);
   else print(planText(summary, { width: outputWidth(), colours: coloursFor(process.stdout, flags.color) }));
 }

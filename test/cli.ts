@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { onTestFinished } from "vitest";
+import { afterAll, onTestFinished } from "vitest";
 
 export const ROOT = fileURLToPath(new URL("..", import.meta.url));
 export const FABLE = join(ROOT, "fixtures/fable/fable-f16.gguf");
@@ -32,5 +32,12 @@ export function cli(args: readonly string[], options: { cwd?: string; env?: Node
 export function temporaryFolder(): string {
   const folder = mkdtempSync(join(tmpdir(), "quantize-test-"));
   onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+  return folder;
+}
+
+/** A folder for all tests of a file; it goes away after the last one. */
+export function temporaryFolderForFile(): string {
+  const folder = mkdtempSync(join(tmpdir(), "quantize-test-"));
+  afterAll(() => rmSync(folder, { recursive: true, force: true }));
   return folder;
 }

@@ -3,10 +3,18 @@ import { readFileSync } from "node:fs";
 import { Command } from "commander";
 import { defaultOutput } from "../default-output.ts";
 import * as options from "../options.ts";
-import { addPlanOptions, planOptionsOf, type PlanFlags } from "../plan-options.ts";
-import { addBudgetOptions, addRunOptions, conversionOptionsOf, verifyOption, type RunFlags } from "../run-options.ts";
+import { addPlanOptions, planOptionsOf, schemeName, type PlanFlags } from "../plan-options.ts";
+import {
+  addBudgetOptions,
+  addRunOptions,
+  compatOption,
+  conversionOptionsOf,
+  verifyOption,
+  type RunFlags,
+} from "../run-options.ts";
+import { addSideFileOptions, type SideFlags } from "../side-file-options.ts";
 
-interface QuantizeFlags extends RunFlags, PlanFlags {
+interface QuantizeFlags extends RunFlags, PlanFlags, SideFlags {
   readonly output?: string;
   readonly dryRun?: boolean;
 }
@@ -16,16 +24,23 @@ function version(): string {
   return String((JSON.parse(text) as { version: unknown }).version);
 }
 
-async function run(model: string, flags: QuantizeFlags): Promise<void> {
-  const plan = await planOptionsOf(flags);
+async function run(input: string, flags: QuantizeFlags): Promise<void> {
+  const applied = await planOptionsOf(flags);
   if (flags.dryRun) {
     const { showPlan } = await import("../show-plan.ts");
-    return showPlan(model, plan, flags);
+    return showPlan(input, applied, flags);
   }
-  const [{ onEngine }, { quantize }] = await Promise.all([import("../convert.ts"), import("../../src/quantize.ts")]);
-  const output = flags.output ?? defaultOutput(model, flags.scheme!.toLowerCase());
-  const wanted = { ...plan, ...conversionOptionsOf(flags), input: model, output };
-  await onEngine(flags, (engine) => quantize({ ...wanted, ...engine }));
+  const [{ onEngine }, { checkSideFiles, writeSideFiles }, { quantize }] = await Promise.all([
+    import("../convert.ts"),
+    import("../side-files.ts"),
+    import("../../src/quantize.ts"),
+  ]);
+  const output = flags.output ?? defaultOutput(input, schemeName(applied.options));
+  checkSideFiles(flags, input, output);
+  const { effort } = applied;
+  const wanted = { ...applied.options, ...(effort && { effort }), ...conversionOptionsOf(flags), input, output };
+  const report = await onEngine(flags, (engine) => quantize({ ...wanted, ...engine }));
+  await writeSideFiles(flags, report);
 }
 
 /** The program itself; the other commands are added to it. Loaded for `--help` and `--version`: imports stay light. */
@@ -36,8 +51,8 @@ export function quantizeCommand(): Command {
     .helpOption("-h, --help", "print this help")
     .argument("<model>", "a .gguf (also split), a .safetensors, or a Hugging Face folder")
     .option("-o, --output <file>", "the GGUF to write (default: <model>-<scheme>.gguf in the current folder)");
-  addPlanOptions(command).addOption(options.effortOption());
+  addPlanOptions(command).addOption(options.effortOption()).addOption(compatOption());
   addBudgetOptions(command.addOption(verifyOption()));
-  addRunOptions(command.addOption(options.forceOption()));
+  addRunOptions(addSideFileOptions(command.addOption(options.forceOption())));
   return command.option("-n, --dry-run", "print the plan and write nothing, as `quantize plan`").action(run);
 }

@@ -48,10 +48,12 @@ function totalsText(report: ConversionReport): string {
     `${formatBytes(totals.sourceBytes)} -> ${formatBytes(totals.bytes)} ` +
     `(${formatPercent(totals.bytes / totals.sourceBytes)}), ${formatBits(totals.bitsPerWeight)} bits per weight`;
   const quality =
-    totals.nmse === undefined
-      ? "not verified"
-      : `NMSE ${formatError(totals.nmse)}, cosine ${formatCosine(totals.cosine)}` +
-        (totals.kernelError === undefined ? "" : `, kernels ${formatError(totals.kernelError)}`);
+    totals.encodedTensors === 0
+      ? "nothing was encoded: values are as they were"
+      : totals.nmse === undefined
+        ? "not verified"
+        : `NMSE ${formatError(totals.nmse)}, cosine ${formatCosine(totals.cosine)}` +
+          (totals.kernelError === undefined ? "" : `, kernels ${formatError(totals.kernelError)}`);
   const rate = report.seconds > 0 ? `, ${formatCount(totals.weights / report.seconds)}weights/s` : "";
   const time = `${formatDuration(report.seconds)}${rate}, ${report.threads} thread${report.threads === 1 ? "" : "s"}`;
   return [

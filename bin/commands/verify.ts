@@ -1,0 +1,30 @@
+/** `quantize verify`: a finished file against its manifest and its original. */
+import { Command, Option } from "commander";
+import { verify } from "../../src/verify.ts";
+import { onEngine } from "../convert.ts";
+import { addBudgetOptions, addRunOptions, conversionOptionsOf, type RunFlags } from "../run-options.ts";
+
+interface VerifyFlags extends RunFlags {
+  readonly against: string;
+  readonly level?: "weights" | "kernels";
+}
+
+export function verifyCommand(): Command {
+  const command = new Command("verify")
+    .description(
+      "Compares a quantized file with the model it was made from; exits 3 when it is damaged or too far off.",
+    )
+    .argument("<file>", "the quantized GGUF")
+    .requiredOption("--against <model>", "the float model: a .gguf, a .safetensors, or a Hugging Face folder")
+    .addOption(
+      new Option("--level <level>", "decoded weights only, or products of the kernels too (default: kernels)").choices([
+        "weights",
+        "kernels",
+      ]),
+    );
+  return addRunOptions(addBudgetOptions(command)).action(async (input: string, flags: VerifyFlags) => {
+    const { against, level = "kernels" } = flags;
+    const wanted = { ...conversionOptionsOf(flags), input, against, verify: level };
+    await onEngine(flags, (engine) => verify({ ...wanted, ...engine }));
+  });
+}

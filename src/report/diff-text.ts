@@ -1,0 +1,44 @@
+/** The differences between two models as text; nothing when there are none. */
+import type { ModelDifference, TensorDifference } from "../diff-models.ts";
+import { PLAIN } from "./colours.ts";
+import { formatCosine, formatError } from "./format-number.ts";
+import { shapeText } from "./inspection-text.ts";
+import { printable } from "./printable.ts";
+import { textTable, type Column, type TableOptions } from "./text-table.ts";
+
+const WHAT: Readonly<Record<TensorDifference["kind"], string>> = {
+  same: "same",
+  bytes: "other bytes",
+  encoding: "other type",
+  shape: "other shape",
+  "only-a": "only in the first",
+  "only-b": "only in the second",
+};
+
+const COLUMNS: readonly Column<TensorDifference>[] = [
+  { title: "tensor", cell: ({ name }) => name, shrink: "middle", minWidth: 16 },
+  { title: "what", cell: ({ kind }) => WHAT[kind] },
+  { title: "first", cell: ({ a, shapeA, kind }) => (kind === "shape" ? shapeText(shapeA!) : (a ?? "")) },
+  { title: "second", cell: ({ b, shapeB, kind }) => (kind === "shape" ? shapeText(shapeB!) : (b ?? "")) },
+  { title: "NMSE", cell: ({ nmse }) => formatError(nmse), align: "right" },
+  { title: "cosine", cell: ({ cosine }) => formatCosine(cosine), align: "right", dropOrder: 1 },
+];
+
+/** The differences, for people. */
+export function diffText(difference: ModelDifference, options: TableOptions = {}): string {
+  const { bold } = options.colours ?? PLAIN;
+  const changed = difference.tensors.filter(({ kind }) => kind !== "same");
+  const same = difference.tensors.length - changed.length;
+  const metadata = difference.metadata.map(({ key, kind }) => {
+    const what = kind === "value" ? "other value" : WHAT[kind];
+    return `${printable(key)}: ${what}`;
+  });
+  const parts = [
+    ...(metadata.length > 0 ? [`${bold("metadata")}\n${metadata.join("\n")}`] : []),
+    ...(changed.length > 0 ? [textTable(COLUMNS, changed, options)] : []),
+    difference.isSame
+      ? `the same: ${same} tensors and all metadata`
+      : `${same} tensors are the same, ${changed.length} differ`,
+  ];
+  return parts.join("\n\n");
+}
