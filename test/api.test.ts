@@ -1,0 +1,33 @@
+import { expect, test } from "vitest";
+import * as api from "#dist/src/index.js";
+
+test("the public API is this, and every change of it is seen", () => {
+  expect(Object.keys(api).sort()).toEqual([
+    "QuantizeError",
+    "applyRecipe",
+    "dequantize",
+    "describeLayouts",
+    "describeSchemes",
+    "describeTargets",
+    "diffModels",
+    "exitCode",
+    "findScheme",
+    "findTensor",
+    "formatRecipe",
+    "htmlReport",
+    "inspectCodebooks",
+    "inspectElement",
+    "inspectModel",
+    "openModel",
+    "pack",
+    "parseRecipe",
+    "planConversion",
+    "quantize",
+    "readImatrix",
+    "readManifest",
+    "readRecipe",
+    "recipeForModel",
+    "unpack",
+    "verify",
+  ]);
+});
