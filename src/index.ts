@@ -16,8 +16,8 @@ export type {
   VerifyLevel,
 } from "./engine/conversion.types.ts";
 export { exitCode, QuantizeError, type ErrorCode } from "./errors.ts";
-export { readImatrix, type ImatrixFilter } from "./imatrix/read-imatrix.ts";
-export type { Imatrix } from "./imatrix/imatrix.types.ts";
+export { readImatrix } from "./imatrix/read-imatrix.ts";
+export type { Imatrix, ImatrixFilter } from "./imatrix/imatrix.types.ts";
 export { describeLayouts, describeTargets, type LayoutDescription } from "./inspect/describe-layouts.ts";
 export { describeSchemes, type SchemeDescription } from "./inspect/describe-schemes.ts";
 export { inspectCodebooks, type InspectedCodebook } from "./inspect/inspect-codebooks.ts";
