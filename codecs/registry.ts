@@ -8,6 +8,9 @@ import { f32 } from "./f32.ts";
 import { f64 } from "./f64.ts";
 import { f8_e4m3, f8_e5m2 } from "./f8.ts";
 import { i16, i32, i64, i8 } from "./integers.ts";
+import { iq1_m, iq1_s } from "./iq1.ts";
+import { iq2_s, iq2_xs, iq2_xxs } from "./iq2.ts";
+import { iq3_s, iq3_xxs } from "./iq3.ts";
 import { iq4_nl } from "./iq4_nl.ts";
 import { iq4_xs } from "./iq4_xs.ts";
 import { mxfp4 } from "./mxfp4.ts";
@@ -55,6 +58,13 @@ const FORMATS: readonly (Codec | CodebookFormat)[] = [
   q5_K,
   q6_K,
   q8_K,
+  iq3_s,
+  iq3_xxs,
+  iq2_s,
+  iq2_xs,
+  iq2_xxs,
+  iq1_m,
+  iq1_s,
   f64,
   f8_e4m3,
   f8_e5m2,
