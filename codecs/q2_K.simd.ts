@@ -135,7 +135,8 @@ export function decode_q2_K(src: usize, dst: usize, blocks: i32): void {
         const packed = <i32>load<u8>(src + group);
         const scale = f32x4.splat(d * <f32>(packed & 15)), min = f32x4.splat(dmin * <f32>(packed >> 4));
         decodeSixteenAffine(v128.and(codes, two), scale, min, dst + (group << 6));
-        codes = i8x16.shr_u(codes, 2);
+        // A shift of 16-bit lanes, masked above: there is none of bytes on x86.
+        codes = i16x8.shr_u(codes, 2);
       }
     }
   }

@@ -120,11 +120,12 @@ export function decode_q3_K(src: usize, dst: usize, blocks: i32): void {
         let low = v128.load(src + QS + (half << 5) + (side << 4));
         for (let quarter: usize = 0; quarter < 4; quarter++) {
           const group = (half << 3) + (quarter << 1) + side;
-          const codes = v128.or(v128.and(low, two), v128.and(i8x16.shl(high, 2), bit));
+          const codes = v128.or(v128.and(low, two), v128.and(i16x8.shl(high, 2), bit));
           const scale = f32x4.splat(d * <f32>packedSignedScale(src + SCALES, group));
           decodeSixteenSigned(i8x16.sub(codes, bit), scale, dst + (group << 6));
-          low = i8x16.shr_u(low, 2);
-          high = i8x16.shr_u(high, 1);
+          // Shifts of 16-bit lanes, masked above: there are none of bytes on x86.
+          low = i16x8.shr_u(low, 2);
+          high = i16x8.shr_u(high, 1);
         }
       }
     }

@@ -1,9 +1,11 @@
 // Twin of q4_K.ts: the eight groups of a super-block are searched in eight lanes.
-import { CODES, packedMin, packedScale } from "./simd/k-blocks";
+import { CODES, unpackScalesAndMins } from "./simd/k-blocks";
 import { encodeGroups, finishWeightedGroups, searchWeightedGroups, searchWeightedScales } from "./simd/k-groups-of-32";
 import { decodeSixteenAffine, f32OfF16 } from "./simd/k-decode";
 
 const BLOCK_BYTES: usize = 144;
+/** Eight scales, then eight minima. */
+const SCALES: usize = memory.data(64, 16);
 
 export function encode_q4_K(src: usize, dst: usize, rows: i32, rowLength: i32, importance: usize): void {
   const blocksPerRow = rowLength >> 8, blocks = rows * blocksPerRow;
@@ -42,17 +44,19 @@ function storeCodes(dst: usize): void {
 }
 
 export function decode_q4_K(src: usize, dst: usize, blocks: i32): void {
+  const nibble = i8x16.splat(15);
   for (; blocks > 0; blocks--, src += BLOCK_BYTES, dst += 1024) {
-    const d = f32OfF16(src), dmin = f32OfF16(src + 2);
+    unpackScalesAndMins(src + 4, f32OfF16(src), f32OfF16(src + 2), SCALES);
     for (let pair: usize = 0; pair < 4; pair++) {
       const low = v128.load(src + (pair << 5), 16), high = v128.load(src + (pair << 5), 32);
-      const out = dst + (pair << 8), nibble = i8x16.splat(15);
-      const s0 = f32x4.splat(d * <f32>packedScale(src + 4, 2 * pair)), m0 = f32x4.splat(dmin * <f32>packedMin(src + 4, 2 * pair));
-      const s1 = f32x4.splat(d * <f32>packedScale(src + 4, 2 * pair + 1)), m1 = f32x4.splat(dmin * <f32>packedMin(src + 4, 2 * pair + 1));
+      const scales = SCALES + (pair << 3), out = dst + (pair << 8);
+      const s0 = v128.load32_splat(scales), m0 = v128.load32_splat(scales, 32);
+      const s1 = v128.load32_splat(scales, 4), m1 = v128.load32_splat(scales, 36);
       decodeSixteenAffine(v128.and(low, nibble), s0, m0, out);
       decodeSixteenAffine(v128.and(high, nibble), s0, m0, out + 64);
-      decodeSixteenAffine(i8x16.shr_u(low, 4), s1, m1, out + 128);
-      decodeSixteenAffine(i8x16.shr_u(high, 4), s1, m1, out + 192);
+      // Shifts of 16-bit lanes, masked: there are none of bytes on x86.
+      decodeSixteenAffine(v128.and(i16x8.shr_u(low, 4), nibble), s1, m1, out + 128);
+      decodeSixteenAffine(v128.and(i16x8.shr_u(high, 4), nibble), s1, m1, out + 192);
     }
   }
 }

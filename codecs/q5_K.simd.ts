@@ -1,9 +1,11 @@
 // Twin of q5_K.ts: the eight groups of a super-block are searched in eight lanes.
-import { CODES, packedMin, packedScale } from "./simd/k-blocks";
+import { CODES, unpackScalesAndMins } from "./simd/k-blocks";
 import { decodeSixteenAffine, f32OfF16 } from "./simd/k-decode";
 import { encodeGroups, finishWeightedGroups, searchWeightedGroups, searchWeightedScales } from "./simd/k-groups-of-32";
 
 const BLOCK_BYTES: usize = 176;
+/** Eight scales, then eight minima. */
+const SCALES: usize = memory.data(64, 16);
 
 export function encode_q5_K(src: usize, dst: usize, rows: i32, rowLength: i32, importance: usize): void {
   const blocksPerRow = rowLength >> 8, blocks = rows * blocksPerRow;
@@ -49,18 +51,21 @@ function storeCodes(dst: usize): void {
 export function decode_q5_K(src: usize, dst: usize, blocks: i32): void {
   const nibble = i8x16.splat(15), bit = i8x16.splat(16);
   for (; blocks > 0; blocks--, src += BLOCK_BYTES, dst += 1024) {
-    const d = f32OfF16(src), dmin = f32OfF16(src + 2);
+    unpackScalesAndMins(src + 4, f32OfF16(src), f32OfF16(src + 2), SCALES);
     let high0 = v128.load(src, 16), high1 = v128.load(src, 32);
-    for (let group: usize = 0; group < 8; group++) {
-      const low = src + 48 + ((group >> 1) << 5), out = dst + (group << 7), shift = <i32>(group & 1) << 2;
-      const scale = f32x4.splat(d * <f32>packedScale(src + 4, group)), min = f32x4.splat(dmin * <f32>packedMin(src + 4, group));
-      // Bit `group` of each byte comes down to bit 0, and from there to bit 4.
-      const codes0 = v128.or(v128.and(i8x16.shr_u(v128.load(low), shift), nibble), v128.and(i8x16.shl(high0, 4), bit));
-      const codes1 = v128.or(v128.and(i8x16.shr_u(v128.load(low, 16), shift), nibble), v128.and(i8x16.shl(high1, 4), bit));
-      decodeSixteenAffine(codes0, scale, min, out);
-      decodeSixteenAffine(codes1, scale, min, out + 64);
-      high0 = i8x16.shr_u(high0, 1);
-      high1 = i8x16.shr_u(high1, 1);
+    for (let pair: usize = 0; pair < 4; pair++) {
+      const low0 = v128.load(src + (pair << 5), 48), low1 = v128.load(src + (pair << 5), 64);
+      const scales = SCALES + (pair << 3), out = dst + (pair << 8);
+      const s0 = v128.load32_splat(scales), m0 = v128.load32_splat(scales, 32);
+      const s1 = v128.load32_splat(scales, 4), m1 = v128.load32_splat(scales, 36);
+      // The pair's bits are the lowest two of each byte; shifts of 16-bit lanes, masked: there are none of bytes on x86.
+      decodeSixteenAffine(v128.or(v128.and(low0, nibble), v128.and(i16x8.shl(high0, 4), bit)), s0, m0, out);
+      decodeSixteenAffine(v128.or(v128.and(low1, nibble), v128.and(i16x8.shl(high1, 4), bit)), s0, m0, out + 64);
+      const next0 = v128.and(i16x8.shr_u(low0, 4), nibble), next1 = v128.and(i16x8.shr_u(low1, 4), nibble);
+      decodeSixteenAffine(v128.or(next0, v128.and(i16x8.shl(high0, 3), bit)), s1, m1, out + 128);
+      decodeSixteenAffine(v128.or(next1, v128.and(i16x8.shl(high1, 3), bit)), s1, m1, out + 192);
+      high0 = i16x8.shr_u(high0, 2);
+      high1 = i16x8.shr_u(high1, 2);
     }
   }
 }

@@ -86,10 +86,11 @@ export function decode_q6_K(src: usize, dst: usize, blocks: i32): void {
       const low = src + (half << 6) + (side << 4), high = v128.load(src + QH + (part << 4));
       const a = v128.load(low), b = v128.load(low, 32);
       const scales = src + SCALES + (half << 3) + side, out = dst + (half << 9) + (side << 6);
-      const q0 = v128.or(v128.and(a, nibble), v128.and(i8x16.shl(high, 4), two));
-      const q1 = v128.or(v128.and(b, nibble), v128.and(i8x16.shl(high, 2), two));
-      const q2 = v128.or(i8x16.shr_u(a, 4), v128.and(high, two));
-      const q3 = v128.or(i8x16.shr_u(b, 4), v128.and(i8x16.shr_u(high, 2), two));
+      // Shifts of 16-bit lanes, masked: there are none of bytes on x86.
+      const q0 = v128.or(v128.and(a, nibble), v128.and(i16x8.shl(high, 4), two));
+      const q1 = v128.or(v128.and(b, nibble), v128.and(i16x8.shl(high, 2), two));
+      const q2 = v128.or(v128.and(i16x8.shr_u(a, 4), nibble), v128.and(high, two));
+      const q3 = v128.or(v128.and(i16x8.shr_u(b, 4), nibble), v128.and(i16x8.shr_u(high, 2), two));
       decodeSixteenSigned(i8x16.sub(q0, offset), f32x4.splat(d * <f32>load<i8>(scales)), out);
       decodeSixteenSigned(i8x16.sub(q1, offset), f32x4.splat(d * <f32>load<i8>(scales, 2)), out + 128);
       decodeSixteenSigned(i8x16.sub(q2, offset), f32x4.splat(d * <f32>load<i8>(scales, 4)), out + 256);

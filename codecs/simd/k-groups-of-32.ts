@@ -1,5 +1,5 @@
 // The part that q4_K and q5_K share, up to their codes: twin of encodeGroupsOf32 in ../k-groups.ts.
-import { CODES, loadGroups, nearestIntOf, packScalesAndMins, packedMin, packedScale, recodeSixteen, searchedSixteen, storeScale, weighByImportance, weighByMagnitude } from "./k-blocks";
+import { CODES, loadGroups, nearestIntOf, packScalesAndMins, recodeSixteen, searchedSixteen, storeScale, unpackScalesAndMins, weighByImportance, weighByMagnitude } from "./k-blocks";
 import { NUMBERS, NUMBER_CODES, NUMBER_WEIGHTS, searchPositiveScales } from "./k-positive";
 import { searchScalesAndMins, W, X } from "./k-scale-min";
 import { sumOfSquares } from "./signed-search";
@@ -14,6 +14,8 @@ const FOUND_BYTES: usize = 160;
 /** Two super-blocks' worth, so that four searches of scales of scales fill a vector. */
 const FOUND: usize = memory.data(320, 16);
 const BYTE_CODES: usize = memory.data(16, 16);
+/** Eight scales as stored, then eight minima. */
+const STORED: usize = memory.data(64, 16);
 
 /** Searches a super-block without importance and writes its first 16 bytes; the codes go to CODES. */
 // @ts-ignore: decorator
@@ -86,8 +88,9 @@ function finish(src: usize, dst: usize, found: usize, d: f32, dmin: f32, maxCode
   d = storeScale(dst, d);
   dmin = storeScale(dst + 2, dmin);
   packScalesAndMins(BYTE_CODES, BYTE_CODES + 8, dst + 4);
+  unpackScalesAndMins(dst + 4, d, dmin, STORED);
   for (let j: usize = 0; j < 8; j++) {
-    const scale = d * <f32>packedScale(dst + 4, j), min = dmin * <f32>packedMin(dst + 4, j);
+    const scale = load<f32>(STORED + 4 * j), min = load<f32>(STORED + 4 * j, 32);
     const x = src + (j << 7), codes = CODES + (j << 5);
     if (scale == 0) {
       const inverse = load<f32>(found + INVERSES + 4 * j), base = load<f32>(found + BASES + 4 * j);
