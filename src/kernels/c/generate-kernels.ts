@@ -1,0 +1,269 @@
+/**
+ * Generates a self-contained C header with the kernels for one kind of Arm processor: q4_0 and the codebook formats in
+ * the layout that `auto:` takes there (4x4 with dot products, 4x8 with 8-bit matrix products).
+ */
+import { C_FORMATS, cKernel, neonWeights, scalarWeight, type CKernel, type CLayout } from "./formats.ts";
+import { preludeText } from "./prelude.ts";
+
+export interface GenerateOptions {
+  /** `dotprod`: SDOT, Armv8.2. `i8mm`: SMMLA as well, Armv8.6. */
+  readonly target: "dotprod" | "i8mm";
+  /** Formats, default all of `C_FORMATS`. */
+  readonly formats?: readonly string[];
+}
+
+const ARGUMENTS = "int rows, int row_length, const void *weights, const qz_codebook *codebook";
+
+/** Four scales of a woven block as C expressions: one of row `r`, and a vector of all. */
+function scales({ format, at }: CKernel): { scalar: string; neon: string } {
+  if (format === "q4_0")
+    return {
+      scalar: `qz_half(p + ${at("d")} + 2 * r)`,
+      neon: `vcvt_f32_f16(vld1_f16((const __fp16 *)(p + ${at("d")})))`,
+    };
+  const level = (r: number | string): string => `codebook->levels[p[${at("s")} + ${r}]]`;
+  return { scalar: level("r"), neon: `(float32x4_t){${[0, 1, 2, 3].map(level).join(", ")}}` };
+}
+
+function scalarText(kernel: CKernel): string {
+  const name = `qz_${kernel.format}_${kernel.layout}`;
+  const tables = kernel.tableLength === 0 ? "NULL" : "codebook->tables";
+  const chunk = kernel.layout === "4x4" ? 4 : 8;
+  return `\
+/* Weight j (0..31) of row r (0..3) of a woven block, as an integer. */
+static inline int ${name}_weight(const uint8_t *p, const int8_t *tables, int r, int j) {
+  (void)tables;
+  ${scalarWeight(kernel)}
+}
+
+static inline void ${name}_gemv_scalar(${ARGUMENTS}, const void *x, float *y) {
+  const int blocks = row_length / 32;
+  (void)codebook;
+  for (int row = 0; row < rows; row++) {
+    const int r = row % 4;
+    const uint8_t *p = (const uint8_t *)weights + (size_t)(row / 4) * blocks * ${kernel.groupBytes};
+    const uint8_t *a = (const uint8_t *)x;
+    float sum = 0;
+    for (int block = 0; block < blocks; block++, p += ${kernel.groupBytes}, a += 34) {
+      int32_t dot = 0;
+      for (int j = 0; j < 32; j++) dot += ${name}_weight(p, ${tables}, r, j) * (int8_t)a[2 + j];
+      sum = sum + (${scales(kernel).scalar} * qz_half(a)) * (float)dot;
+    }
+    y[row] = sum;
+  }
+}
+
+static inline void ${name}_gemm_scalar(${ARGUMENTS}, const void *x4, int groups, float *y, int stride) {
+  const int blocks = row_length / 32;
+  (void)codebook;
+  for (int act = 0; act < 4 * groups; act++)
+    for (int row = 0; row < rows; row++) {
+      const int r = row % 4, m = act % 4;
+      const uint8_t *p = (const uint8_t *)weights + (size_t)(row / 4) * blocks * ${kernel.groupBytes};
+      const uint8_t *a = (const uint8_t *)x4 + (size_t)(act / 4) * blocks * 136;
+      float sum = 0;
+      for (int block = 0; block < blocks; block++, p += ${kernel.groupBytes}, a += 136) {
+        int32_t dot = 0;
+        for (int j = 0; j < 32; j++)
+          dot += ${name}_weight(p, ${tables}, r, j) * (int8_t)a[8 + (j / ${chunk} * 4 + m) * ${chunk} + j % ${chunk}];
+        sum = sum + (${scales(kernel).scalar} * qz_half(a + 2 * m)) * (float)dot;
+      }
+      y[(size_t)act * stride + row] = sum;
+    }
+}
+`;
+}
+
+/** One activation row with the eight vectors of weights: four sums. */
+function dotOne({ layout }: CKernel): string {
+  if (layout === "4x4") {
+    const lines = Array.from({ length: 8 }, (_, i) => `dot = vdotq_laneq_s32(dot, w[${i}], a${i >> 2}, ${i & 3});`);
+    return ["int32x4_t dot = vdupq_n_s32(0);", ...lines].join("\n      ");
+  }
+  const lines = Array.from({ length: 4 }, (_, c) => {
+    const twice = `vreinterpretq_s8_s64(vdupq_laneq_s64(vreinterpretq_s64_s8(a${c >> 1}), ${c & 1}))`;
+    return `dot01 = vdotq_s32(dot01, w[${2 * c}], ${twice});\n      dot23 = vdotq_s32(dot23, w[${2 * c + 1}], ${twice});`;
+  });
+  const start = "int32x4_t dot01 = vdupq_n_s32(0), dot23 = vdupq_n_s32(0);";
+  return [start, ...lines, "int32x4_t dot = vpaddq_s32(dot01, dot23);"].join("\n      ");
+}
+
+/** Four activation rows a[0..7] with the eight vectors of weights: dot[m], four sums each. */
+function dotFour({ layout }: CKernel): string {
+  if (layout === "4x4") {
+    const lines = Array.from({ length: 8 }, (_, i) =>
+      [0, 1, 2, 3].map((m) => `dot[${m}] = vdotq_laneq_s32(dot[${m}], w[${i}], a[${i}], ${m});`).join(" "),
+    );
+    return ["int32x4_t dot[4] = {vdupq_n_s32(0), vdupq_n_s32(0), vdupq_n_s32(0), vdupq_n_s32(0)};", ...lines].join(
+      "\n        ",
+    );
+  }
+  // tile[2m + p]: activation rows 2m, 2m + 1 with weight rows 2p, 2p + 1.
+  const lines = Array.from({ length: 4 }, (_, c) =>
+    [0, 1]
+      .flatMap((m) =>
+        [0, 1].map((p) => `tile[${2 * m + p}] = vmmlaq_s32(tile[${2 * m + p}], a[${2 * c + m}], w[${2 * c + p}]);`),
+      )
+      .join(" "),
+  );
+  const rows = [0, 1, 2, 3].map((m) => {
+    const half = m % 2 === 0 ? "low" : "high";
+    return `dot[${m}] = vcombine_s32(vget_${half}_s32(tile[${m - (m % 2)}]), vget_${half}_s32(tile[${m - (m % 2) + 1}]));`;
+  });
+  const zero = "{vdupq_n_s32(0), vdupq_n_s32(0), vdupq_n_s32(0), vdupq_n_s32(0)}";
+  return [`int32x4_t tile[4] = ${zero}, dot[4];`, ...lines, ...rows].join("\n        ");
+}
+
+/** Deals activations into even and odd ones where the weights' slots are. */
+function dealOne({ isPaired }: CKernel): string {
+  const loads = ["const int8x16_t b0 = vld1q_s8((const int8_t *)a + 2), b1 = vld1q_s8((const int8_t *)a + 18);"];
+  loads.push(
+    isPaired ? "const int8x16_t a0 = vuzp1q_s8(b0, b1), a1 = vuzp2q_s8(b0, b1);" : "const int8x16_t a0 = b0, a1 = b1;",
+  );
+  return loads.join("\n      ");
+}
+
+function dealFour({ isPaired, layout }: CKernel): string {
+  const loads = "for (int i = 0; i < 8; i++) a[i] = vld1q_s8((const int8_t *)q + 8 + 16 * i);";
+  if (!isPaired) return `int8x16_t a[8];\n        ${loads}`;
+  // Neighbouring chunks of a row: even (or odd) bytes of both, brought together row by row.
+  const [step, lanes, type] = layout === "4x4" ? [1, "s16", 8] : [2, "s32", 4];
+  const lines: string[] = [];
+  for (let i = 0; i < 4; i++) {
+    const [first, second] =
+      layout === "4x4" ? [2 * i, 2 * i + 1] : [(i >> 1) * 4 + (i & 1), (i >> 1) * 4 + (i & 1) + step];
+    for (const [odd, uzp] of [
+      [0, "vuzp1q_s8"],
+      [4, "vuzp2q_s8"],
+    ] as const) {
+      lines.push(`e = ${uzp}(b[${first}], b[${second}]);`);
+      const as = `vreinterpretq_${lanes}_s8(e)`;
+      lines.push(
+        `a[${i + odd}] = vreinterpretq_s8_${lanes}(vzip1q_${lanes}(${as}, vextq_${lanes}(${as}, ${as}, ${type / 2})));`,
+      );
+    }
+  }
+  return ["int8x16_t a[8], b[8], e;", loads.replace("a[i]", "b[i]"), ...lines].join("\n        ");
+}
+
+function neonText(kernel: CKernel): string {
+  const { groupBytes, isShifted, tableLength } = kernel;
+  const name = `qz_${kernel.format}_${kernel.layout}`;
+  const tables = tableLength === 0 ? "NULL" : "codebook->tables";
+  const exact = (sum: string): string => (isShifted ? `vshrq_n_s32(${sum}, 4)` : sum);
+  const matrixGuard = kernel.layout === "4x4" ? "QZ_DOTPROD" : "QZ_I8MM";
+  return `\
+#ifdef QZ_DOTPROD
+/* The 32 weights of four rows as eight vectors${isShifted ? ", times 16" : ""}. */
+static inline void ${name}_unpack(const uint8_t *p, const int8_t *tables, int8x16_t w[8]) {
+  (void)tables;
+  ${neonWeights(kernel)}
+}
+
+static inline void ${name}_gemv_neon(${ARGUMENTS}, const void *x, float *y) {
+  const int blocks = row_length / 32;
+  const uint8_t *p = (const uint8_t *)weights;
+  (void)codebook;
+  for (int row = 0; row < rows; row += 4) {
+    const uint8_t *a = (const uint8_t *)x;
+    float32x4_t sum = vdupq_n_f32(0);
+    for (int block = 0; block < blocks; block++, p += ${groupBytes}, a += 34) {
+      int8x16_t w[8];
+      ${name}_unpack(p, ${tables}, w);
+      ${dealOne(kernel)}
+      ${dotOne(kernel)}
+      const float32x4_t scale = vmulq_n_f32(${scales(kernel).neon}, (float)*(const __fp16 *)a);
+      sum = vaddq_f32(sum, vmulq_f32(scale, vcvtq_f32_s32(${exact("dot")})));
+    }
+    vst1q_f32(y + row, sum);
+  }
+}
+#endif
+
+#ifdef ${matrixGuard}
+static inline void ${name}_gemm_neon(${ARGUMENTS}, const void *x4, int groups, float *y, int stride) {
+  const int blocks = row_length / 32;
+  (void)codebook;
+  for (int group = 0; group < groups; group++)
+    for (int row = 0; row < rows; row += 4) {
+      const uint8_t *p = (const uint8_t *)weights + (size_t)(row / 4) * blocks * ${groupBytes};
+      const uint8_t *q = (const uint8_t *)x4 + (size_t)group * blocks * 136;
+      float32x4_t sum[4] = {vdupq_n_f32(0), vdupq_n_f32(0), vdupq_n_f32(0), vdupq_n_f32(0)};
+      for (int block = 0; block < blocks; block++, p += ${groupBytes}, q += 136) {
+        int8x16_t w[8];
+        ${name}_unpack(p, ${tables}, w);
+        ${dealFour(kernel)}
+        ${dotFour(kernel)}
+        const float32x4_t scale = ${scales(kernel).neon}, act = vcvt_f32_f16(vld1_f16((const __fp16 *)q));
+        ${[0, 1, 2, 3].map((m) => `sum[${m}] = vaddq_f32(sum[${m}], vmulq_f32(vmulq_laneq_f32(scale, act, ${m}), vcvtq_f32_s32(${exact(`dot[${m}]`)})));`).join("\n        ")}
+      }
+      for (int m = 0; m < 4; m++) vst1q_f32(y + (size_t)(4 * group + m) * stride + row, sum[m]);
+    }
+}
+#endif
+`;
+}
+
+function dispatchText({ format, layout }: CKernel): string {
+  const name = `qz_${format}_${layout}`;
+  const one = (verb: string, guard: string, more: string, values: string): string => `\
+static inline void ${name}_${verb}(${ARGUMENTS}, ${more}) {
+#ifdef ${guard}
+  ${name}_${verb}_neon(rows, row_length, weights, codebook, ${values});
+#else
+  ${name}_${verb}_scalar(rows, row_length, weights, codebook, ${values});
+#endif
+}
+`;
+  const matrixGuard = layout === "4x4" ? "QZ_DOTPROD" : "QZ_I8MM";
+  return (
+    one("gemv", "QZ_DOTPROD", "const void *x, float *y", "x, y") +
+    "\n" +
+    one("gemm", matrixGuard, "const void *x4, int groups, float *y, int stride", "x4, groups, y, stride")
+  );
+}
+
+/** A row-major kernel to compare with: one row at a time, as rows lie in a plain file. */
+const ROWS_TEXT = `\
+/* q4_0 in rows (18-byte blocks), one row at a time: what the woven kernels are measured against. */
+#ifdef QZ_DOTPROD
+static inline void qz_q4_0_rows_gemv_neon(${ARGUMENTS}, const void *x, float *y) {
+  const int blocks = row_length / 32;
+  const uint8_t *p = (const uint8_t *)weights;
+  (void)codebook;
+  for (int row = 0; row < rows; row++) {
+    const uint8_t *a = (const uint8_t *)x;
+    float sum = 0;
+    for (int block = 0; block < blocks; block++, p += 18, a += 34) {
+      const uint8x16_t v = vld1q_u8(p + 2);
+      const int8x16_t low = vsubq_s8(vreinterpretq_s8_u8(vandq_u8(v, vdupq_n_u8(15))), vdupq_n_s8(8));
+      const int8x16_t high = vsubq_s8(vreinterpretq_s8_u8(vshrq_n_u8(v, 4)), vdupq_n_s8(8));
+      int32x4_t dot = vdotq_s32(vdupq_n_s32(0), low, vld1q_s8((const int8_t *)a + 2));
+      dot = vdotq_s32(dot, high, vld1q_s8((const int8_t *)a + 18));
+      const float scale = (float)*(const __fp16 *)p * (float)*(const __fp16 *)a;
+      sum = sum + scale * (float)vaddvq_s32(dot);
+    }
+    y[row] = sum;
+  }
+}
+#endif
+`;
+
+/**
+ * The header's text.
+ * @throws RangeError for a format without C kernels
+ */
+export function generateKernels({ target, formats = C_FORMATS }: GenerateOptions): string {
+  const layout: CLayout = target === "dotprod" ? "4x4" : "4x8";
+  const unknown = formats.find((format) => !C_FORMATS.includes(format));
+  if (unknown !== undefined) throw new RangeError(`no C kernels for ${unknown}, expected ${C_FORMATS.join(", ")}`);
+  const kernels = formats.map((format) => cKernel(format, layout));
+  const parts = kernels.map((kernel) => [
+    `/* ${kernel.format} in layout ${layout} */\n`,
+    scalarText(kernel),
+    neonText(kernel),
+    dispatchText(kernel),
+  ]);
+  const end = "#ifdef __cplusplus\n}\n#endif\n\n#endif\n";
+  return [preludeText(target), ...parts.flat(), ROWS_TEXT, end].join("\n");
+}
