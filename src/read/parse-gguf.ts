@@ -59,6 +59,9 @@ const MIN_KEY_BYTES = 8 + 1 + 4 + 1;
 /** Least bytes of a tensor's entry: length, one character, one dimension, type, offset. */
 const MIN_TENSOR_INFO_BYTES = 8 + 1 + 4 + 8 + 4 + 8;
 
+/** "PK": where people name a PyTorch checkpoint. */
+const ZIP_MAGIC = 0x4b50;
+
 /** One entry of the tensor list. */
 export interface GgufTensorInfo {
   readonly name: string;
@@ -97,7 +100,9 @@ function readMagicAndVersion(cursor: Cursor): number {
   const magic = readU32(cursor);
   if (magic !== GGUF_MAGIC) {
     const bytes = [0, 8, 16, 24].map((shift) => ((magic >>> shift) & 255).toString(16).padStart(2, "0")).join(" ");
-    throw badFormat(cursor, `"GGUF" (47 47 55 46)`, bytes, 0);
+    const isArchive = (magic & 0xffff) === ZIP_MAGIC;
+    const found = isArchive ? `${bytes} (an archive, as PyTorch saves them: convert it to safetensors)` : bytes;
+    throw badFormat(cursor, `"GGUF" (47 47 55 46)`, found, 0);
   }
   cursor.subject = "version";
   const version = readU32(cursor);

@@ -65,6 +65,7 @@ export function parseSafetensors(cursor: Cursor): SafetensorsHeader {
   cursor.subject = "header length";
   if (cursor.byteLength === 0) throw badFormat(cursor, "a header length", "an empty file");
   const headerLength = readU64(cursor);
+  if (bytesLeft(cursor) < 2) throw badFormat(cursor, "at least 2 bytes of header", `${bytesLeft(cursor)}`);
   const most = Math.min(MAX_HEADER_BYTES, bytesLeft(cursor));
   if (headerLength < 2n || headerLength > BigInt(most)) {
     throw badFormat(cursor, `2 to ${most} bytes of header`, String(headerLength), 0);
