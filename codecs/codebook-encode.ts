@@ -4,20 +4,22 @@
  *
  * A group is divided by its largest weight m (mirrored, so that the largest is positive, where negative levels exist).
  *  1. For each trial scale, the sum of rows `errors[bin of weight j]` is the error of every table; divided by the
- *     square of the scale, so that trials compare. Tables t, t+8,
- *     t+16, ... compete in lane t mod 8 over all trials; the best of the (up to) eight winners are refined.
+ *     square of the scale, so that trials compare. Tables t, t+16,
+ *     t+32, ... compete in lane t mod 16 over all trials; the best of the (up to) sixteen winners are refined.
  *  2. Refining: codes at the trial scale, the least-squares scale for them, the nearest level, codes at that level, and
  *     the error at that level. The least error wins, the earlier candidate on a tie.
  *
  * Arithmetic: weights in table units are rounded to 1/64 entry (ties to even) and everything unweighted that follows
  * is exact in integers; differences are limited to +-5791/64 entries so that 64 squares fit 31 bits. Importance enters
- * as 15-bit fractions of the group's largest in step 1, and in f32, in four partial sums, in step 2.
+ * as 8-bit fractions of the group's largest in step 1, and in f32, in four partial sums, in step 2.
  */
 import type { EncodeOptions } from "./codec.ts";
 import { packCodes, type CodeShape } from "./codebook-codes.ts";
 import { FAR, WORD } from "./codebook-prepare.ts";
 
-const LANES = 8;
+const LANES = 16;
+/** More than any sum of errors. */
+const NONE = 0x7fff;
 /** Fixed point of weights in table units. */
 const FRACTION = 64;
 /** Weights in table units are limited to this: twice the largest entry. */
@@ -70,11 +72,11 @@ export function groupSearch(image: Uint8Array): {
   const tables = new Int8Array(image.buffer, image.byteOffset + word("tables"), 256 * points * dimension);
   const levels = new Float32Array(image.buffer, image.byteOffset + word("levels"), 256);
   const thresholds = new Int16Array(image.buffer, image.byteOffset + word("thresholds"), 256 * points);
-  const errors = new Int16Array(image.buffer, image.byteOffset + word("errors"), bins ** dimension * stride);
+  const errors = new Uint8Array(image.buffer, image.byteOffset + word("errors"), bins ** dimension * stride);
 
   const x = new Float32Array(groupSize);
   const v = new Float32Array(groupSize);
-  const v15 = new Int32Array(groupSize);
+  const v8 = new Int32Array(groupSize);
   const units = new Int32Array(groupSize);
   const codeCount = groupSize / dimension;
   const sums = new Int32Array(stride);
@@ -105,12 +107,14 @@ export function groupSearch(image: Uint8Array): {
       if (!weighted) {
         for (let t = 0; t < stride; t++) sums[t]! += errors[row + t]!;
       } else {
-        const share = dimension === 1 ? v15[code]! : (v15[2 * code]! + v15[2 * code + 1]! + 1) >> 1;
-        for (let t = 0; t < stride; t++) sums[t]! += (errors[row + t]! * share + 0x4000) >> 15;
+        const share = dimension === 1 ? v8[code]! : (v8[2 * code]! + v8[2 * code + 1]! + 1) >> 1;
+        for (let t = 0; t < stride; t++) sums[t]! += errors[row + t]! * share;
       }
     }
     for (let t = 0; t < stride; t++) {
-      const sum = (Math.min(sums[t]!, FAR) * header[WORD.trialFactor + trial]! + 0x4000) >> 15;
+      // 15 bits: errors in 1/128, saturated.
+      const fixed = weighted ? Math.min(sums[t]!, 0xffff) >> 1 : Math.min(sums[t]!, FAR) << 7;
+      const sum = (fixed * header[WORD.trialFactor + trial]! + 0x4000) >> 15;
       const lane = t & (LANES - 1);
       if (sum < winnerSum[lane]!) {
         winnerSum[lane] = sum;
@@ -255,11 +259,11 @@ export function groupSearch(image: Uint8Array): {
         importanceUnit = most;
         for (let j = 0; j < groupSize; j++) {
           v[j] = importance[from + j]! * share;
-          v15[j] = nearest(fround(v[j]! * 32767));
+          v8[j] = nearest(fround(v[j]! * 255));
         }
       }
     }
-    winnerSum.fill(FAR);
+    winnerSum.fill(NONE);
     winner.fill(0);
     for (let trial = 0; trial < trials; trial++) tryScale(trial);
 
@@ -267,8 +271,8 @@ export function groupSearch(image: Uint8Array): {
     for (let turn = Math.min(word("refined"), word("tableCount")); turn > 0; turn--) {
       let lane = 0;
       for (let other = 1; other < LANES; other++) if (winnerSum[other]! < winnerSum[lane]!) lane = other;
-      if (winnerSum[lane]! > FAR) break;
-      winnerSum[lane] = FAR + 1;
+      if (winnerSum[lane]! > NONE) break;
+      winnerSum[lane] = NONE + 1;
       const table = winner[lane]! & 255;
       const trialScale = fround(floats[WORD.trialScale + (winner[lane]! >> 8)]! * FRACTION);
       toUnits(trialScale);

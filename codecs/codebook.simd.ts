@@ -30,20 +30,20 @@ const TRIAL_FACTOR: usize = 176;
 // Scratch, in bytes from its start: room for 64 weights each.
 const X: usize = 0; // f32, the group over its largest weight
 const V: usize = 256; // f32, importance over its largest
-const V15: usize = 512; // i16 per code, the same in 15 bits
+const V8: usize = 512; // u8 per code, the same in 8 bits
 const ROWS: usize = 640; // u32 per code, byte offsets of rows of errors
 const UNITS: usize = 896; // i16
 const ENTRIES: usize = 1024; // i16
 const CODES: usize = 1152; // u8
 const BEST_CODES: usize = 1216; // u8
-const SUMS: usize = 1280; // i16 x 8, lane winners
-const WINNERS: usize = 1296; // i16 x 8
-const LEVEL: usize = 1312; // results: i32, i32, f32
-const TABLE: usize = 1316;
-const SCALE: usize = 1320;
-const ERROR: usize = 1324;
+const SUMS: usize = 1280; // i16 x 16, errors of the lanes' winners
+const WINNERS: usize = 1312; // i16 x 16, trial << 8 | table
+const LEVEL: usize = 1344; // results: i32, i32, f32, f32
+const TABLE: usize = 1348;
+const SCALE: usize = 1352;
+const ERROR: usize = 1356;
 
-const FAR: i16 = 0x7fff;
+const NONE: i16 = 0x7fff;
 const TINY: f32 = 7.888609052210118e-31; // 2^-100
 const MAX_UNITS: f32 = 16383;
 const MAX_DIFFERENCE: i16 = 5791;
@@ -76,7 +76,7 @@ const MAX_DIFFERENCE: i16 = 5791;
 function find_rows(image: usize, scratch: usize, trial: i32): void {
   const groupSize = <usize>word(image, GROUP_SIZE);
   const bins = word(image, BINS);
-  const rowBytes = word(image, STRIDE) << 1;
+  const rowBytes = word(image, STRIDE);
   const trialScale = load<f32>(image + TRIAL_SCALE + (<usize>trial << 2));
   const inner = f32x4.splat(trialScale * load<f32>(image + INNER_BINS));
   const outer = f32x4.splat(trialScale * load<f32>(image + OUTER_BINS));
@@ -103,67 +103,70 @@ function find_rows(image: usize, scratch: usize, trial: i32): void {
   }
 }
 
-// Sums the rows for all tables, 64 at a time, and lets them compete in their lanes.
+// Tables of lanes 0..7 and 8..15 against the winners so far; `first` is the number of lane 0's table, trial << 8 | table.
+@inline function compete(scratch: usize, low: v128, high: v128, factor: v128, first: i32): void {
+  const a = i16x8.q15mulr_sat_s(low, factor), b = i16x8.q15mulr_sat_s(high, factor);
+  const sumsA = v128.load(scratch, SUMS), sumsB = v128.load(scratch, SUMS + 16);
+  const tables = i16x8.add(i16x8.splat(<i16>first), i16x8(0, 1, 2, 3, 4, 5, 6, 7));
+  v128.store(scratch, v128.bitselect(tables, v128.load(scratch, WINNERS), i16x8.lt_s(a, sumsA)), WINNERS);
+  const next = i16x8.add(tables, i16x8.splat(8));
+  v128.store(scratch, v128.bitselect(next, v128.load(scratch, WINNERS + 16), i16x8.lt_s(b, sumsB)), WINNERS + 16);
+  v128.store(scratch, i16x8.min_s(a, sumsA), SUMS);
+  v128.store(scratch, i16x8.min_s(b, sumsB), SUMS + 16);
+}
+
+// Sums the rows for all tables, 128 at a time, and lets them compete in their lanes.
 function sum_rows(image: usize, scratch: usize, trial: i32): void {
   const codes = <usize>(word(image, GROUP_SIZE) / word(image, DIMENSION));
   const errors = image + <usize>word(image, ERRORS);
   const stride = word(image, STRIDE);
   const rowsEnd = scratch + ROWS + (codes << 2);
-  let sums = v128.load(scratch, SUMS);
-  let winners = v128.load(scratch, WINNERS);
-  let table = i16x8.add(i16x8.splat(<i16>(trial << 8)), i16x8(0, 1, 2, 3, 4, 5, 6, 7));
-  const eight = i16x8.splat(8);
   const factor = i16x8.splat(<i16>load<i32>(image + TRIAL_FACTOR + (<usize>trial << 2)));
   let at: i32 = 0;
+  for (; at + 128 <= stride; at += 128) {
+    const base = errors + <usize>at, first = (trial << 8) + at;
+    let a0 = i8x16.splat(0), a1 = a0, a2 = a0, a3 = a0, a4 = a0, a5 = a0, a6 = a0, a7 = a0;
+    for (let row = scratch + ROWS; row < rowsEnd; row += 8) {
+      const p = base + <usize>load<u32>(row), r = base + <usize>load<u32>(row, 4);
+      a0 = i8x16.add_sat_u(i8x16.add_sat_u(a0, v128.load(p, 0)), v128.load(r, 0));
+      a1 = i8x16.add_sat_u(i8x16.add_sat_u(a1, v128.load(p, 16)), v128.load(r, 16));
+      a2 = i8x16.add_sat_u(i8x16.add_sat_u(a2, v128.load(p, 32)), v128.load(r, 32));
+      a3 = i8x16.add_sat_u(i8x16.add_sat_u(a3, v128.load(p, 48)), v128.load(r, 48));
+      a4 = i8x16.add_sat_u(i8x16.add_sat_u(a4, v128.load(p, 64)), v128.load(r, 64));
+      a5 = i8x16.add_sat_u(i8x16.add_sat_u(a5, v128.load(p, 80)), v128.load(r, 80));
+      a6 = i8x16.add_sat_u(i8x16.add_sat_u(a6, v128.load(p, 96)), v128.load(r, 96));
+      a7 = i8x16.add_sat_u(i8x16.add_sat_u(a7, v128.load(p, 112)), v128.load(r, 112));
+    }
+    compete(scratch, i16x8.shl(i16x8.extend_low_i8x16_u(a0), 7), i16x8.shl(i16x8.extend_high_i8x16_u(a0), 7), factor, first + 0);
+    compete(scratch, i16x8.shl(i16x8.extend_low_i8x16_u(a1), 7), i16x8.shl(i16x8.extend_high_i8x16_u(a1), 7), factor, first + 16);
+    compete(scratch, i16x8.shl(i16x8.extend_low_i8x16_u(a2), 7), i16x8.shl(i16x8.extend_high_i8x16_u(a2), 7), factor, first + 32);
+    compete(scratch, i16x8.shl(i16x8.extend_low_i8x16_u(a3), 7), i16x8.shl(i16x8.extend_high_i8x16_u(a3), 7), factor, first + 48);
+    compete(scratch, i16x8.shl(i16x8.extend_low_i8x16_u(a4), 7), i16x8.shl(i16x8.extend_high_i8x16_u(a4), 7), factor, first + 64);
+    compete(scratch, i16x8.shl(i16x8.extend_low_i8x16_u(a5), 7), i16x8.shl(i16x8.extend_high_i8x16_u(a5), 7), factor, first + 80);
+    compete(scratch, i16x8.shl(i16x8.extend_low_i8x16_u(a6), 7), i16x8.shl(i16x8.extend_high_i8x16_u(a6), 7), factor, first + 96);
+    compete(scratch, i16x8.shl(i16x8.extend_low_i8x16_u(a7), 7), i16x8.shl(i16x8.extend_high_i8x16_u(a7), 7), factor, first + 112);
+  }
   for (; at + 64 <= stride; at += 64) {
-    const base = errors + (<usize>at << 1);
-    let a0 = i16x8.splat(0), a1 = a0, a2 = a0, a3 = a0, a4 = a0, a5 = a0, a6 = a0, a7 = a0;
+    const base = errors + <usize>at, first = (trial << 8) + at;
+    let a0 = i8x16.splat(0), a1 = a0, a2 = a0, a3 = a0;
     for (let row = scratch + ROWS; row < rowsEnd; row += 4) {
       const p = base + <usize>load<u32>(row);
-      a0 = i16x8.add_sat_s(a0, v128.load(p));
-      a1 = i16x8.add_sat_s(a1, v128.load(p, 16));
-      a2 = i16x8.add_sat_s(a2, v128.load(p, 32));
-      a3 = i16x8.add_sat_s(a3, v128.load(p, 48));
-      a4 = i16x8.add_sat_s(a4, v128.load(p, 64));
-      a5 = i16x8.add_sat_s(a5, v128.load(p, 80));
-      a6 = i16x8.add_sat_s(a6, v128.load(p, 96));
-      a7 = i16x8.add_sat_s(a7, v128.load(p, 112));
+      a0 = i8x16.add_sat_u(a0, v128.load(p, 0));
+      a1 = i8x16.add_sat_u(a1, v128.load(p, 16));
+      a2 = i8x16.add_sat_u(a2, v128.load(p, 32));
+      a3 = i8x16.add_sat_u(a3, v128.load(p, 48));
     }
-    a0 = i16x8.q15mulr_sat_s(a0, factor);
-    let less = i16x8.lt_s(a0, sums);
-    winners = v128.bitselect(table, winners, less); sums = i16x8.min_s(sums, a0); table = i16x8.add(table, eight);
-    a1 = i16x8.q15mulr_sat_s(a1, factor);
-    less = i16x8.lt_s(a1, sums);
-    winners = v128.bitselect(table, winners, less); sums = i16x8.min_s(sums, a1); table = i16x8.add(table, eight);
-    a2 = i16x8.q15mulr_sat_s(a2, factor);
-    less = i16x8.lt_s(a2, sums);
-    winners = v128.bitselect(table, winners, less); sums = i16x8.min_s(sums, a2); table = i16x8.add(table, eight);
-    a3 = i16x8.q15mulr_sat_s(a3, factor);
-    less = i16x8.lt_s(a3, sums);
-    winners = v128.bitselect(table, winners, less); sums = i16x8.min_s(sums, a3); table = i16x8.add(table, eight);
-    a4 = i16x8.q15mulr_sat_s(a4, factor);
-    less = i16x8.lt_s(a4, sums);
-    winners = v128.bitselect(table, winners, less); sums = i16x8.min_s(sums, a4); table = i16x8.add(table, eight);
-    a5 = i16x8.q15mulr_sat_s(a5, factor);
-    less = i16x8.lt_s(a5, sums);
-    winners = v128.bitselect(table, winners, less); sums = i16x8.min_s(sums, a5); table = i16x8.add(table, eight);
-    a6 = i16x8.q15mulr_sat_s(a6, factor);
-    less = i16x8.lt_s(a6, sums);
-    winners = v128.bitselect(table, winners, less); sums = i16x8.min_s(sums, a6); table = i16x8.add(table, eight);
-    a7 = i16x8.q15mulr_sat_s(a7, factor);
-    less = i16x8.lt_s(a7, sums);
-    winners = v128.bitselect(table, winners, less); sums = i16x8.min_s(sums, a7); table = i16x8.add(table, eight);
+    compete(scratch, i16x8.shl(i16x8.extend_low_i8x16_u(a0), 7), i16x8.shl(i16x8.extend_high_i8x16_u(a0), 7), factor, first + 0);
+    compete(scratch, i16x8.shl(i16x8.extend_low_i8x16_u(a1), 7), i16x8.shl(i16x8.extend_high_i8x16_u(a1), 7), factor, first + 16);
+    compete(scratch, i16x8.shl(i16x8.extend_low_i8x16_u(a2), 7), i16x8.shl(i16x8.extend_high_i8x16_u(a2), 7), factor, first + 32);
+    compete(scratch, i16x8.shl(i16x8.extend_low_i8x16_u(a3), 7), i16x8.shl(i16x8.extend_high_i8x16_u(a3), 7), factor, first + 48);
   }
-  for (; at < stride; at += 8) {
-    const base = errors + (<usize>at << 1);
-    let a = i16x8.splat(0);
-    for (let row = scratch + ROWS; row < rowsEnd; row += 4) a = i16x8.add_sat_s(a, v128.load(base + <usize>load<u32>(row)));
-    a = i16x8.q15mulr_sat_s(a, factor);
-    const less = i16x8.lt_s(a, sums);
-    winners = v128.bitselect(table, winners, less); sums = i16x8.min_s(sums, a); table = i16x8.add(table, eight);
+  for (; at < stride; at += 16) {
+    const base = errors + <usize>at, first = (trial << 8) + at;
+    let a0 = i8x16.splat(0);
+    for (let row = scratch + ROWS; row < rowsEnd; row += 4) a0 = i8x16.add_sat_u(a0, v128.load(base + <usize>load<u32>(row)));
+    compete(scratch, i16x8.shl(i16x8.extend_low_i8x16_u(a0), 7), i16x8.shl(i16x8.extend_high_i8x16_u(a0), 7), factor, first + 0);
   }
-  v128.store(scratch, sums, SUMS);
-  v128.store(scratch, winners, WINNERS);
 }
 
 // The same with each row weighted by the importance of its code.
@@ -171,49 +174,43 @@ function sum_weighted_rows(image: usize, scratch: usize, trial: i32): void {
   const codes = <usize>(word(image, GROUP_SIZE) / word(image, DIMENSION));
   const errors = image + <usize>word(image, ERRORS);
   const stride = word(image, STRIDE);
-  let sums = v128.load(scratch, SUMS);
-  let winners = v128.load(scratch, WINNERS);
-  let table = i16x8.add(i16x8.splat(<i16>(trial << 8)), i16x8(0, 1, 2, 3, 4, 5, 6, 7));
-  const eight = i16x8.splat(8);
   const factor = i16x8.splat(<i16>load<i32>(image + TRIAL_FACTOR + (<usize>trial << 2)));
   let at: i32 = 0;
-  for (; at + 32 <= stride; at += 32) {
-    const base = errors + (<usize>at << 1);
-    let a0 = i16x8.splat(0), a1 = a0, a2 = a0, a3 = a0;
+  for (; at + 64 <= stride; at += 64) {
+    const base = errors + <usize>at, first = (trial << 8) + at;
+    let a0 = i16x8.splat(0), a1 = a0, a2 = a0, a3 = a0, b0 = a0, b1 = a0, b2 = a0, b3 = a0;
     for (let code: usize = 0; code < codes; code++) {
       const p = base + <usize>load<u32>(scratch + (code << 2), ROWS);
-      const v = v128.load16_splat(scratch + (code << 1), V15);
-      a0 = i16x8.add_sat_s(a0, i16x8.q15mulr_sat_s(v128.load(p), v));
-      a1 = i16x8.add_sat_s(a1, i16x8.q15mulr_sat_s(v128.load(p, 16), v));
-      a2 = i16x8.add_sat_s(a2, i16x8.q15mulr_sat_s(v128.load(p, 32), v));
-      a3 = i16x8.add_sat_s(a3, i16x8.q15mulr_sat_s(v128.load(p, 48), v));
+      const v = v128.load8_splat(scratch + code, V8);
+      let e = v128.load(p);
+      a0 = i16x8.add_sat_u(a0, i16x8.extmul_low_i8x16_u(e, v));
+      b0 = i16x8.add_sat_u(b0, i16x8.extmul_high_i8x16_u(e, v));
+      e = v128.load(p, 16);
+      a1 = i16x8.add_sat_u(a1, i16x8.extmul_low_i8x16_u(e, v));
+      b1 = i16x8.add_sat_u(b1, i16x8.extmul_high_i8x16_u(e, v));
+      e = v128.load(p, 32);
+      a2 = i16x8.add_sat_u(a2, i16x8.extmul_low_i8x16_u(e, v));
+      b2 = i16x8.add_sat_u(b2, i16x8.extmul_high_i8x16_u(e, v));
+      e = v128.load(p, 48);
+      a3 = i16x8.add_sat_u(a3, i16x8.extmul_low_i8x16_u(e, v));
+      b3 = i16x8.add_sat_u(b3, i16x8.extmul_high_i8x16_u(e, v));
     }
-    a0 = i16x8.q15mulr_sat_s(a0, factor);
-    let less = i16x8.lt_s(a0, sums);
-    winners = v128.bitselect(table, winners, less); sums = i16x8.min_s(sums, a0); table = i16x8.add(table, eight);
-    a1 = i16x8.q15mulr_sat_s(a1, factor);
-    less = i16x8.lt_s(a1, sums);
-    winners = v128.bitselect(table, winners, less); sums = i16x8.min_s(sums, a1); table = i16x8.add(table, eight);
-    a2 = i16x8.q15mulr_sat_s(a2, factor);
-    less = i16x8.lt_s(a2, sums);
-    winners = v128.bitselect(table, winners, less); sums = i16x8.min_s(sums, a2); table = i16x8.add(table, eight);
-    a3 = i16x8.q15mulr_sat_s(a3, factor);
-    less = i16x8.lt_s(a3, sums);
-    winners = v128.bitselect(table, winners, less); sums = i16x8.min_s(sums, a3); table = i16x8.add(table, eight);
+    compete(scratch, i16x8.shr_u(a0, 1), i16x8.shr_u(b0, 1), factor, first + 0);
+    compete(scratch, i16x8.shr_u(a1, 1), i16x8.shr_u(b1, 1), factor, first + 16);
+    compete(scratch, i16x8.shr_u(a2, 1), i16x8.shr_u(b2, 1), factor, first + 32);
+    compete(scratch, i16x8.shr_u(a3, 1), i16x8.shr_u(b3, 1), factor, first + 48);
   }
-  for (; at < stride; at += 8) {
-    const base = errors + (<usize>at << 1);
-    let a = i16x8.splat(0);
+  for (; at < stride; at += 16) {
+    const base = errors + <usize>at;
+    let a = i16x8.splat(0), b = a;
     for (let code: usize = 0; code < codes; code++) {
-      const p = base + <usize>load<u32>(scratch + (code << 2), ROWS);
-      a = i16x8.add_sat_s(a, i16x8.q15mulr_sat_s(v128.load(p), v128.load16_splat(scratch + (code << 1), V15)));
+      const e = v128.load(base + <usize>load<u32>(scratch + (code << 2), ROWS));
+      const v = v128.load8_splat(scratch + code, V8);
+      a = i16x8.add_sat_u(a, i16x8.extmul_low_i8x16_u(e, v));
+      b = i16x8.add_sat_u(b, i16x8.extmul_high_i8x16_u(e, v));
     }
-    a = i16x8.q15mulr_sat_s(a, factor);
-    const less = i16x8.lt_s(a, sums);
-    winners = v128.bitselect(table, winners, less); sums = i16x8.min_s(sums, a); table = i16x8.add(table, eight);
+    compete(scratch, i16x8.shr_u(a, 1), i16x8.shr_u(b, 1), factor, (trial << 8) + at);
   }
-  v128.store(scratch, sums, SUMS);
-  v128.store(scratch, winners, WINNERS);
 }
 
 // Weights in 1/64 table units.
@@ -405,7 +402,7 @@ function search_group(image: usize, src: usize, importance: usize): void {
     weighted = most >= TINY && most < Infinity;
     if (weighted) {
       importanceUnit = most;
-      const share = f32x4.splat(<f32>1 / most), full = f32x4.splat(32767);
+      const share = f32x4.splat(<f32>1 / most), full = f32x4.splat(255);
       const isPair = word(image, DIMENSION) == 2, one = i32x4.splat(1);
       for (let j: usize = 0; j < groupSize; j += 4) {
         const v = f32x4.mul(v128.load(importance + (j << 2)), share);
@@ -413,16 +410,19 @@ function search_group(image: usize, src: usize, importance: usize): void {
         const fixed = i32x4.trunc_sat_f32x4_s(f32x4.nearest(f32x4.mul(v, full)));
         if (isPair) {
           const both = i32x4.shr_s(i32x4.add(i32x4.add(fixed, v128.shuffle<i32>(fixed, fixed, 1, 0, 3, 2)), one), 1);
-          store<i16>(scratch + j, <i16>i32x4.extract_lane(both, 0), V15);
-          store<i16>(scratch + j, <i16>i32x4.extract_lane(both, 2), V15 + 2);
+          store<u8>(scratch + (j >> 1), i32x4.extract_lane(both, 0), V8);
+          store<u8>(scratch + (j >> 1), i32x4.extract_lane(both, 2), V8 + 1);
         } else {
-          v128.store64_lane(scratch + (j << 1), i16x8.narrow_i32x4_s(fixed, fixed), 0, V15);
+          const words = i16x8.narrow_i32x4_s(fixed, fixed);
+          v128.store32_lane(scratch + j, i8x16.narrow_i16x8_u(words, words), 0, V8);
         }
       }
     }
   }
-  v128.store(scratch, i16x8.splat(FAR), SUMS);
+  v128.store(scratch, i16x8.splat(NONE), SUMS);
+  v128.store(scratch, i16x8.splat(NONE), SUMS + 16);
   v128.store(scratch, i16x8.splat(0), WINNERS);
+  v128.store(scratch, i16x8.splat(0), WINNERS + 16);
   const trials = word(image, TRIALS);
   for (let trial: i32 = 0; trial < trials; trial++) {
     find_rows(image, scratch, trial);
@@ -434,7 +434,7 @@ function search_group(image: usize, src: usize, importance: usize): void {
   let taken: i32 = 0;
   for (let turn = min(word(image, REFINED), word(image, TABLE_COUNT)); turn > 0; turn--) {
     let lane: i32 = -1, sum: i32 = 0x8000;
-    for (let other: i32 = 0; other < 8; other++) {
+    for (let other: i32 = 0; other < 16; other++) {
       const candidate = <i32>load<i16>(scratch + (<usize>other << 1), SUMS);
       if (candidate < sum && (taken & (1 << other)) == 0) {
         sum = candidate;

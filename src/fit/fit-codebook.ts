@@ -30,8 +30,8 @@ export interface FitOptions {
 const GROUPS_PER_TABLE = 2;
 /** The rounds after a split and the rounds with all tables: for each, the groups per table that it looks at. */
 const ROUNDS: Record<Effort, { readonly split: readonly number[]; readonly last: readonly number[] }> = {
-  fast: { split: [16, 16], last: [32, 32, 32] },
-  normal: { split: [32, 32, 32, 64], last: [64, 64, 64, 64, 64] },
+  fast: { split: [16, 16, 16], last: [16, 32] },
+  normal: { split: [16, 16, 16, 16], last: [16, 16, 32, 64] },
   best: { split: Array(8).fill(256), last: Array(12).fill(256) },
 };
 
