@@ -8,7 +8,8 @@
 import type { EncodeOptions } from "./codec.ts";
 import { readF16, writeF16 } from "./half.ts";
 import { packScalesAndMins, packedMin, packedScale } from "./k-scales.ts";
-import { nearestCode, nearestInt, searchPositiveScale, searchScaleAndMin } from "./k-search.ts";
+import { searchPositiveScale } from "./k-positive.ts";
+import { nearestCode, nearestInt, searchScaleAndMin } from "./k-search.ts";
 import type { ScaleMinSearch } from "./k-search.ts";
 
 const fround = Math.fround;

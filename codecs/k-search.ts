@@ -1,10 +1,10 @@
 /**
  * The searches behind the K-quants: which scale (and minimum) makes the codes of one group err least.
+ * `k-refine.ts` and `k-positive.ts` hold two more, under the same rules.
  *
  * ggml's bytes depend on every rounding, so the order of operations here is part of the definition: all arithmetic is
  * f32, each operation rounded, sums taken in order of the weights, `a*b*c` as `(a*b)*c`, no fused multiply-add.
- * Definition: ggml's `make_qkx2_quants`/`make_qkx3_quants` (scale and minimum), `make_qx_quants` (signed scale),
- * `make_q3_quants` (signed scale, one code at a time), `make_qp_quants` (scale of positive numbers).
+ * Definition: ggml's `make_qkx2_quants`/`make_qkx3_quants` (scale and minimum) and `make_qx_quants` (signed scale).
  *
  * NaN: comparisons with it are false and its nearest integer is 0, whatever its payload. Weights that are
  * NaN or infinite therefore encode to the same bytes everywhere.
@@ -167,9 +167,11 @@ export function indexOfLargest(x: Float32Array, start: number, count: number): n
   return index;
 }
 
+/** The step of all grids of integers: candidates lie tenths of a code apart. */
+export const TENTH = fround(0.1);
+
 /** Candidates are `-(range + 0.1 * i) / extreme` for i = -9 ... 9. */
 const SIGNED_STEPS = 9;
-const TENTH = fround(0.1);
 
 /**
  * Finds the signed scale of one group, x ~ scale * (code - range), codes 0 ... 2 * range - 1. The value of largest
@@ -219,135 +221,4 @@ export function searchSignedScale(
     }
   }
   return scale;
-}
-
-const levels = new Int8Array(16);
-
-/**
- * Finds the signed scale of one group by moving one code at a time to where the regression wants it, at most five
- * rounds. Errors are weighted by the squares of the values.
- * @param codes receives the codes, 0 ... 2 * range - 1, from `at` on; a zero group gets code 0
- * @returns the scale, 0 for a zero group
- */
-export function refineSignedScale(
-  x: Float32Array,
-  start: number,
-  count: number,
-  range: number,
-  codes: Uint8Array,
-  at: number,
-): number {
-  const largest = indexOfLargest(x, start, count);
-  if (largest < 0 || Math.abs(x[largest]!) < SMALLEST_GROUP) {
-    codes.fill(0, at, at + count);
-    return 0;
-  }
-  const inverse = fround(-range / x[largest]!);
-  let sumLX = 0;
-  let sumL2 = 0;
-  for (let i = 0; i < count; i++) {
-    const value = x[start + i]!;
-    const level = nearestCode(fround(inverse * value), -range, range - 1);
-    levels[i] = level;
-    const w = fround(value * value);
-    sumLX = fround(sumLX + fround(fround(w * value) * level));
-    sumL2 = fround(sumL2 + fround(fround(w * level) * level));
-  }
-  for (let round = 0, changed = 1; round < 5 && changed > 0; round++) {
-    changed = 0;
-    for (let i = 0; i < count; i++) {
-      const value = x[start + i]!;
-      const level = levels[i]!;
-      const w = fround(value * value);
-      const wx = fround(w * value);
-      let restLX = fround(sumLX - fround(wx * level));
-      if (!(restLX > 0)) continue;
-      let restL2 = fround(sumL2 - fround(fround(w * level) * level));
-      const newLevel = nearestCode(fround(fround(value * restL2) / restLX), -range, range - 1);
-      if (newLevel === level) continue;
-      restLX = fround(restLX + fround(wx * newLevel));
-      restL2 = fround(restL2 + fround(fround(w * newLevel) * newLevel));
-      const gain = fround(fround(restLX * restLX) * sumL2);
-      if (restL2 > 0 && gain > fround(fround(sumLX * sumLX) * restL2)) {
-        levels[i] = newLevel;
-        sumLX = restLX;
-        sumL2 = restL2;
-        changed++;
-      }
-    }
-  }
-  for (let i = 0; i < count; i++) codes[at + i] = levels[i]! + range;
-  return sumL2 > 0 ? fround(sumLX / sumL2) : 0;
-}
-
-/**
- * Finds the scale of numbers that are meant to be positive (the scales or minima of a super-block),
- * x ~ scale * code, first on a grid, then moving one code at a time.
- * A negative number ends at a code that wrapped around 256, as in ggml, where codes are bytes.
- * @param codes receives `x.length` codes, 0 ... maxCode when the numbers are positive
- * @returns the scale, 0 when all numbers are below `SMALLEST_GROUP`
- */
-export function searchPositiveScale(
-  x: Float32Array,
-  maxCode: number,
-  weights: Float32Array,
-  codes: Uint8Array,
-): number {
-  const count = x.length;
-  let max = 0;
-  for (let i = 0; i < count; i++) max = max > x[i]! ? max : x[i]!; // a NaN is forgotten by the next number
-  if (max < SMALLEST_GROUP) {
-    codes.fill(0);
-    return 0;
-  }
-  let inverse = fround(maxCode / max);
-  let bestError = 0;
-  for (let step = -5; step <= 4; step++) {
-    const isFirst = step === -5;
-    if (step === 0) continue;
-    const candidate = isFirst ? inverse : fround(fround(fround(TENTH * step) + maxCode) / max);
-    const scale = fround(1 / candidate);
-    let error = 0;
-    for (let i = 0; i < count; i++) {
-      const nearest = nearestInt(fround(candidate * x[i]!));
-      const code = isFirst ? nearest & 0xff : Math.min(maxCode, nearest);
-      const difference = fround(x[i]! - fround(scale * code));
-      error = fround(error + fround(fround(weights[i]! * difference) * difference));
-    }
-    if (isFirst || error < bestError) {
-      bestError = error;
-      inverse = candidate;
-    }
-  }
-  let sumLX = 0;
-  let sumL2 = 0;
-  for (let i = 0; i < count; i++) {
-    const code = Math.min(maxCode, nearestInt(fround(inverse * x[i]!)));
-    codes[i] = code;
-    const w = weights[i]!;
-    sumLX = fround(sumLX + fround(fround(w * x[i]!) * code));
-    sumL2 = fround(sumL2 + fround(fround(w * code) * code));
-  }
-  for (let round = 0, changed = 1; round < 5 && changed > 0; round++) {
-    changed = 0;
-    for (let i = 0; i < count; i++) {
-      const code = codes[i]!;
-      const w = weights[i]!;
-      const wx = fround(w * x[i]!);
-      let restLX = fround(sumLX - fround(wx * code));
-      let restL2 = fround(sumL2 - fround(fround(w * code) * code));
-      if (!(restLX > 0 && restL2 > 0)) continue;
-      const newCode = Math.min(maxCode, nearestInt(fround(fround(x[i]! * restL2) / restLX)));
-      if (newCode === code) continue;
-      restLX = fround(restLX + fround(wx * newCode));
-      restL2 = fround(restL2 + fround(fround(w * newCode) * newCode));
-      if (fround(fround(restLX * restLX) * sumL2) > fround(fround(sumLX * sumLX) * restL2)) {
-        codes[i] = newCode;
-        sumLX = restLX;
-        sumL2 = restL2;
-        changed++;
-      }
-    }
-  }
-  return sumL2 > 0 ? fround(sumLX / sumL2) : 0;
 }

@@ -18,7 +18,8 @@ import {
   weightedSearch,
   writeScale,
 } from "./k-groups.ts";
-import { nearestInt, searchPositiveScale, searchScaleAndMin } from "./k-search.ts";
+import { searchPositiveScale } from "./k-positive.ts";
+import { nearestInt, searchScaleAndMin } from "./k-search.ts";
 import type { ScaleMinSearch } from "./k-search.ts";
 
 const fround = Math.fround;

@@ -17,7 +17,8 @@ import {
   writeScale,
 } from "./k-groups.ts";
 import { packedSignedScale, packSignedScales } from "./k-scales.ts";
-import { indexOfLargest, nearestInt, refineSignedScale, searchSignedScale } from "./k-search.ts";
+import { refineSignedScale } from "./k-refine.ts";
+import { indexOfLargest, nearestInt, searchSignedScale } from "./k-search.ts";
 
 const fround = Math.fround;
 const BLOCK_BYTES = 110;

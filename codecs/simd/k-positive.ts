@@ -1,4 +1,4 @@
-// Scales of positive numbers, four problems at once, one to a lane: twin of searchPositiveScale in ../k-search.ts.
+// Scales of positive numbers, four problems at once, one to a lane: twin of searchPositiveScale in ../k-positive.ts.
 // The problems are the scales and the minima of two super-blocks, which share their weights.
 import { nearestInt } from "./lanes";
 

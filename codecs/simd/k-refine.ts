@@ -1,5 +1,5 @@
 // Signed scales by moving one code at a time, four groups of sixteen in four lanes: twin of refineSignedScale in
-// ../k-search.ts.
+// ../k-refine.ts.
 //
 // Few steps move a code. What a step needs to see that is kept ready (each code's share of the sums), so that most
 // steps are a dozen operations and a branch that is nearly always predicted, and need not wait for each other's division.
