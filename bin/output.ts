@@ -29,10 +29,15 @@ export function outputWidth(): number | undefined {
   return Number.isInteger(columns) && columns > 0 ? Math.max(40, columns) : undefined;
 }
 
-/** Colours of a stream: on a terminal, unless NO_COLOR or --no-color says otherwise; FORCE_COLOR turns them on. */
-export function coloursFor(stream: NodeJS.WriteStream, isWanted = true): Colours {
+/** Colours on a stream: on a terminal, unless NO_COLOR or --no-color says otherwise; FORCE_COLOR turns them on. */
+export function hasColours(stream: NodeJS.WriteStream, isWanted = true): boolean {
   const { NO_COLOR, FORCE_COLOR, TERM } = process.env;
   const isForbidden = !isWanted || (NO_COLOR !== undefined && NO_COLOR !== "");
   const isForced = FORCE_COLOR !== undefined && FORCE_COLOR !== "" && FORCE_COLOR !== "0";
-  return colours(!isForbidden && (isForced || (stream.isTTY && TERM !== "dumb")));
+  return !isForbidden && (isForced || (stream.isTTY && TERM !== "dumb"));
+}
+
+/** The palette of a stream, plain where colours are off. */
+export function coloursFor(stream: NodeJS.WriteStream, isWanted = true): Colours {
+  return colours(hasColours(stream, isWanted));
 }

@@ -20,7 +20,7 @@ test("--element says byte, bits, scale and value, and they are right", () => {
   expect(byte & 15).toBe(code.stored);
   expect(code.stored).toBe(code.value ^ 8);
   expect(cli(args).stdout).toMatch(/code +qs +696 +\d+ +low nibble/);
-  expect(cli([...args, "--hex"]).stdout).toMatch(/^ +648 .*\[/m);
+  expect(cli([...args, "--hex"]).stdout).toMatch(/^ +656 +qs .*\n.*\n +688 .*\[/m);
   // The same weight in the layout of another machine: elsewhere, with the same value.
   const packed = JSON.parse(cli([...args, "--layout", "8x8", "--json"]).stdout);
   expect(packed).toMatchObject({ layout: "8x8", storedLayout: "4x8", value: element.value });
@@ -34,10 +34,22 @@ test.each([
   [["--tensor", NAME, "--element", "512,0"], "row 512, expected 0 to 511"],
   [["--tensor", NAME, "--element", "0,256"], "column 256, expected 0 to 255"],
   [["--tensor", NAME, "--element", "5"], "expected row,column"],
-  [["--layout", "4x8"], "--hex and --layout need --element"],
+  [["--layout", "4x8"], "--layout and --svg need --tensor"],
+  [["--tensor", NAME, "--hex"], "--hex needs --element"],
 ])("%j is refused", (args, message) => {
   const { code, stdout, stderr } = cli(["inspect", FABLE, ...args]);
   expect(stderr).toContain(message);
   expect(stdout).toBe("");
   expect(code).toBe(2);
+});
+
+test("a layout is drawn, in the terminal and as a picture", () => {
+  const svg = join(temporaryFolder(), "weave.svg");
+  const { code, stdout } = cli(["layouts", "q4_0", "4x8", "--svg", svg]);
+  expect(code).toBe(0);
+  expect(stdout).toContain("qs      00000000 11111111 22222222 33333333");
+  expect(stdout).not.toContain("\u001b");
+  expect(readFileSync(svg, "utf8")).toMatch(/^<svg /);
+  expect(cli(["inspect", FABLE, "--tensor", NAME, "--layout", "rows"]).stdout).toContain("f16 in layout rows");
+  expect(cli(["layouts", "q4_0", "4x9"])).toMatchObject({ code: 2, stderr: expect.stringContaining("did you mean") });
 });

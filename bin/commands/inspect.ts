@@ -4,13 +4,14 @@ import { QuantizeError } from "../../src/errors.ts";
 import { inspectCodebooks } from "../../src/inspect/inspect-codebooks.ts";
 import { inspectElement } from "../../src/inspect/inspect-element.ts";
 import { inspectModel } from "../../src/inspect/inspect-model.ts";
-import { findTensor, hasCodebooks } from "../../src/inspect/tensor-reader.ts";
+import { findTensor, hasCodebooks, weaveOf } from "../../src/inspect/tensor-reader.ts";
 import type { Model } from "../../src/read/model.ts";
 import { openModel } from "../../src/read/open-model.ts";
 import { codebookText } from "../../src/report/codebooks-text.ts";
 import { elementHex, elementText } from "../../src/report/element-text.ts";
 import { inspectionText } from "../../src/report/inspection-text.ts";
 import type { TableOptions } from "../../src/report/text-table.ts";
+import { showDrawing } from "../drawing.ts";
 import * as options from "../options.ts";
 import { coloursFor, outputWidth, print, printJson } from "../output.ts";
 
@@ -26,6 +27,8 @@ interface InspectFlags {
   readonly element?: Place;
   readonly hex?: boolean;
   readonly codebooks?: boolean;
+  readonly svg?: string;
+  readonly force?: boolean;
   readonly full?: boolean;
   readonly json?: boolean;
   readonly color: boolean;
@@ -65,8 +68,11 @@ async function run(file: string, flags: InspectFlags): Promise<void> {
     if (flags.tensor === undefined) throw new QuantizeError("usage", "--element needs --tensor <name>");
     return showElement(model, flags.tensor, flags, view);
   }
-  if (flags.hex || flags.layout !== undefined)
-    throw new QuantizeError("usage", "--hex and --layout need --element r,c");
+  if (flags.hex) throw new QuantizeError("usage", "--hex needs --element r,c");
+  if (flags.layout !== undefined || flags.svg !== undefined) {
+    if (flags.tensor === undefined) throw new QuantizeError("usage", "--layout and --svg need --tensor <name>");
+    return showDrawing(weaveOf(findTensor(model, flags.tensor), flags.layout), flags);
+  }
   if (flags.codebooks) return showCodebooks(model, flags, view);
   const shown = flags.tensor === undefined ? model : { ...model, tensors: [findTensor(model, flags.tensor)] };
   const inspection = inspectModel(shown, flags.full ? { arrayElements: Infinity } : {});
@@ -84,7 +90,9 @@ export function inspectCommand(): Command {
         parsePlace,
       ),
     )
-    .option("--layout <name>", "with --element: its place in that layout instead of the stored one")
+    .option("--layout <name>", "draw the tensor's block in that layout; with --element: its place in that layout")
+    .option("--svg <file.svg>", "write the drawing as a picture")
+    .addOption(options.forceOption())
     .option("--hex", "with --element: the bytes of its block")
     .option("--codebooks", "learned tables and histograms of their use")
     .option("--full", "print metadata arrays whole")

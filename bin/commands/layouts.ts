@@ -1,19 +1,38 @@
-/** `quantize layouts`: what `--layout` takes. */
+/** `quantize layouts`: what `--layout` takes, and what a woven block looks like. */
 import { Command } from "commander";
+import { QuantizeError } from "../../src/errors.ts";
 import { describeLayouts, describeTargets } from "../../src/inspect/describe-layouts.ts";
+import { findWeaveByName } from "../../src/inspect/find-weave-by-name.ts";
 import { layoutsText } from "../../src/report/schemes-text.ts";
+import { showDrawing } from "../drawing.ts";
 import * as options from "../options.ts";
 import { coloursFor, outputWidth, print, printJson } from "../output.ts";
 
+interface LayoutsFlags {
+  readonly svg?: string;
+  readonly force?: boolean;
+  readonly json?: boolean;
+  readonly color: boolean;
+}
+
+async function run(type: string | undefined, layout: string | undefined, flags: LayoutsFlags): Promise<void> {
+  if (type !== undefined) return showDrawing(findWeaveByName(type, layout), flags);
+  if (flags.svg !== undefined)
+    throw new QuantizeError("usage", "--svg needs a type and a layout: layouts q4_0 4x8 --svg <file>");
+  const [layouts, targets] = [describeLayouts(), describeTargets()];
+  const view = { width: outputWidth(), colours: coloursFor(process.stdout, flags.color) };
+  if (flags.json) printJson({ layouts, targets });
+  else print(layoutsText(layouts, targets, view));
+}
+
 export function layoutsCommand(): Command {
   return new Command("layouts")
-    .description("Lists the memory orders that each type can be packed in, and the CPUs that read them best.")
+    .description("Lists the memory orders of each type and the CPUs they are for; with a type and a layout, draws it.")
+    .argument("[type]", "a type, such as q4_0")
+    .argument("[layout]", "one of its layouts, such as 4x8 (default: rows)")
+    .option("--svg <file.svg>", "write the drawing as a picture")
+    .addOption(options.forceOption())
     .addOption(options.jsonOption())
     .addOption(options.noColorOption())
-    .action((flags: { json?: boolean; color: boolean }) => {
-      const [layouts, targets] = [describeLayouts(), describeTargets()];
-      const view = { width: outputWidth(), colours: coloursFor(process.stdout, flags.color) };
-      if (flags.json) printJson({ layouts, targets });
-      else print(layoutsText(layouts, targets, view));
-    });
+    .action(run);
 }

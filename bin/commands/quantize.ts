@@ -50,9 +50,17 @@ export function quantizeCommand(): Command {
     .version(version(), "-v, --version", "print the version")
     .helpOption("-h, --help", "print this help")
     .argument("<model>", "a .gguf (also split), a .safetensors, or a Hugging Face folder")
-    .option("-o, --output <file>", "the GGUF to write (default: <model>-<scheme>.gguf in the current folder)");
-  addPlanOptions(command).addOption(options.effortOption()).addOption(compatOption());
-  addBudgetOptions(command.addOption(verifyOption()));
-  addRunOptions(addSideFileOptions(command.addOption(options.forceOption())));
-  return command.option("-n, --dry-run", "print the plan and write nothing, as `quantize plan`").action(run);
+    .optionsGroup("What becomes of the tensors:");
+  addPlanOptions(command).addOption(options.effortOption());
+  command.optionsGroup("What is written:");
+  command
+    .option("-o, --output <file>", "the GGUF to write (default: <model>-<scheme>.gguf in the current folder)")
+    .addOption(options.forceOption())
+    .addOption(compatOption())
+    .option("-n, --dry-run", "print the plan and write nothing, as `quantize plan`");
+  addSideFileOptions(command);
+  command.optionsGroup("What is checked:").addOption(verifyOption());
+  addBudgetOptions(command);
+  command.optionsGroup("How it runs:");
+  return addRunOptions(command).action(run);
 }

@@ -1,7 +1,7 @@
 /** Where one weight lies and what it is worth: bytes, bits, scales, table, value, through any layout. */
 import { isCodebookFormat } from "../../codecs/registry.ts";
 import { f16Value } from "../../codecs/half.ts";
-import { locate } from "../../layouts/locate.ts";
+import { locate, wovenFieldOffset } from "../../layouts/locate.ts";
 import type { Weave } from "../../layouts/layout.ts";
 import { pack } from "../../layouts/weave.ts";
 import { QuantizeError } from "../errors.ts";
@@ -46,6 +46,8 @@ export interface InspectedElement {
   /** The woven (or plain) block: its place in the tensor, its bytes, and where its fields begin. */
   readonly blockOffset: number;
   readonly blockBytes: readonly number[];
+  /** Fields of the block, in stored order, with their offsets in it. */
+  readonly blockFields: readonly { readonly field: string; readonly byteOffset: number; readonly bytes: number }[];
 }
 
 export interface ElementOptions {
@@ -141,6 +143,11 @@ export async function inspectElement(
       value: reader.weights(fullRow, fullRow + 1)[column]!,
       blockOffset: tensorOffset + block * blockLength,
       blockBytes: [...woven.subarray(block * blockLength, (block + 1) * blockLength)],
+      blockFields: weave.fields.map((field) => ({
+        field: field.field,
+        byteOffset: wovenFieldOffset(weave, field),
+        bytes: field.bytes * weave.rowsPerGroup,
+      })),
     };
   });
 }

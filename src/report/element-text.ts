@@ -62,5 +62,10 @@ export function elementHex(element: InspectedElement, options: TableOptions = {}
   for (const { byteOffset, bit, bits } of element.parts) {
     for (let byte = byteOffset; byte < byteOffset + Math.ceil((bit + bits) / 8); byte++) marked.add(byte);
   }
-  return hexView(Uint8Array.from(element.blockBytes), { ...options, start: element.blockOffset, marked });
+  return hexView(Uint8Array.from(element.blockBytes), {
+    ...options,
+    start: element.blockOffset,
+    fields: element.blockFields,
+    marked,
+  });
 }

@@ -1,26 +1,34 @@
-/** Bytes as hexadecimal, sixteen to a line, with offsets; some of them marked. */
+/** Bytes as hexadecimal, field by field, sixteen to a line, with offsets; some of them marked. */
 import { PLAIN, type Colours } from "./colours.ts";
 
 export interface HexOptions {
   /** Offset of the first byte. */
   readonly start: number;
-  /** Offsets of bytes to mark: in colour, and in brackets where there is none. */
+  /** Runs of bytes that begin a line of their own, with names. */
+  readonly fields: readonly { readonly field: string; readonly byteOffset: number; readonly bytes: number }[];
+  /** Offsets of bytes to mark: in brackets, and in colour where there is some. */
   readonly marked?: ReadonlySet<number>;
   readonly colours?: Colours;
 }
 
 const LINE_BYTES = 16;
 
-/** The dump, a line for every sixteen bytes. */
-export function hexView(bytes: Uint8Array, { start, marked, colours = PLAIN }: HexOptions): string {
+/** The dump: offset, field, and up to sixteen bytes a line. */
+export function hexView(bytes: Uint8Array, { start, fields, marked, colours = PLAIN }: HexOptions): string {
   const width = Math.max(6, String(start + bytes.length).length);
-  const lines: string[] = [];
-  for (let line = 0; line < bytes.length; line += LINE_BYTES) {
-    const cells = [...bytes.subarray(line, line + LINE_BYTES)].map((byte, i) => {
-      const hex = byte.toString(16).padStart(2, "0");
-      return marked?.has(start + line + i) ? colours.bold(colours.cyan(`[${hex}]`)) : ` ${hex} `;
-    });
-    lines.push(`${colours.dim(String(start + line).padStart(width))}  ${cells.join("")}`.trimEnd());
-  }
-  return lines.join("\n");
+  const nameWidth = fields.reduce((most, { field }) => Math.max(most, field.length), 0);
+  return fields
+    .flatMap(({ field, byteOffset, bytes: length }) =>
+      Array.from({ length: Math.ceil(length / LINE_BYTES) }, (_, line) => {
+        const from = byteOffset + line * LINE_BYTES;
+        const to = Math.min(from + LINE_BYTES, byteOffset + length);
+        const cells = [...bytes.subarray(from, to)].map((byte, i) => {
+          const hex = byte.toString(16).padStart(2, "0");
+          return marked?.has(start + from + i) ? colours.bold(colours.cyan(`[${hex}]`)) : ` ${hex} `;
+        });
+        const name = (line === 0 ? field : "").padEnd(nameWidth);
+        return `${colours.dim(String(start + from).padStart(width))}  ${name} ${cells.join("")}`.trimEnd();
+      }),
+    )
+    .join("\n");
 }
