@@ -149,6 +149,8 @@ export interface ConversionReport {
   readonly threads: number;
   /** Peak memory that the plan allows for, in bytes. */
   readonly plannedMemory: number;
+  /** The plan's: things people should know, a sentence each. */
+  readonly warnings: readonly string[];
   readonly seconds: number;
 }
 

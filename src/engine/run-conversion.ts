@@ -83,6 +83,7 @@ export async function runConversion(
       backend,
       threads: memory.threads,
       plannedMemory: memory.peakBytes,
+      warnings: plan.warnings,
       seconds: (performance.now() - start) / 1000,
     };
     requireQuality(tensors, options, report);

@@ -13,7 +13,7 @@ import {
 } from "./format-number.ts";
 import { encodingName, encodingsText } from "./inspection-text.ts";
 import { printable } from "./printable.ts";
-import { fallbacksText } from "./reasons-text.ts";
+import { fallbacksText, warningsText } from "./reasons-text.ts";
 import { textTable, type Column, type TableOptions } from "./text-table.ts";
 
 const COLUMNS: readonly Column<TensorReport>[] = [
@@ -77,6 +77,7 @@ export function conversionText(report: ConversionReport, options: TableOptions =
     textTable(columnsFor(report), report.tensors, options),
     encodingsText(encodings, options),
     fallbacksText(report.tensors, colours),
+    warningsText(report.warnings, colours),
     totalsText(report),
   ];
   return parts.filter((part) => part !== "").join("\n\n");

@@ -4,7 +4,7 @@ import { formatBits, formatBytes, formatCount, formatPercent } from "./format-nu
 import { encodingName, encodingsText, shapeText } from "./inspection-text.ts";
 import type { PlannedTensor, PlanSummary } from "./plan-summary.ts";
 import { printable } from "./printable.ts";
-import { fallbacksText } from "./reasons-text.ts";
+import { fallbacksText, warningsText } from "./reasons-text.ts";
 import { textTable, type Column, type TableOptions } from "./text-table.ts";
 
 const COLUMNS: readonly Column<PlannedTensor>[] = [
@@ -44,7 +44,7 @@ export function planText(plan: PlanSummary, options: TableOptions = {}): string 
     encodingsText(plan.encodings, options),
     fallbacksText(plan.tensors, colours),
     rules.join("\n"),
-    plan.warnings.map((warning) => `${colours.yellow("warning")} ${printable(warning)}`).join("\n"),
+    warningsText(plan.warnings, colours),
     total,
   ];
   return parts.filter((part) => part !== "").join("\n\n");

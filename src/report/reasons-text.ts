@@ -31,3 +31,8 @@ export function fallbacksText(tensors: readonly Reasoned[], { yellow }: Colours)
     })
     .join("\n");
 }
+
+/** Warnings of a plan, a line each. */
+export function warningsText(warnings: readonly string[], { yellow }: Colours): string {
+  return warnings.map((warning) => `${yellow("warning")} ${printable(warning)}`).join("\n");
+}
