@@ -33,6 +33,7 @@ export interface Arena {
   readonly decoded: number;
   readonly importance: number;
   readonly sums: number;
+  readonly productSums: number;
   readonly sourceHash: number;
   readonly hash: number;
   readonly sourcePlan: number;
@@ -93,6 +94,7 @@ export function planArena(shape: JobShape, base: number): Arena {
     decoded: take(weightBytes),
     importance: take(rowLength * FLOAT_BYTES),
     sums: take(ERROR_SUM_COUNT * Float64Array.BYTES_PER_ELEMENT),
+    productSums: take(2 * Float64Array.BYTES_PER_ELEMENT),
     sourceHash: take(XXH64_STATE_BYTES),
     hash: take(XXH64_STATE_BYTES),
     sourcePlan: take(weavePlan(source.weave).length),

@@ -58,16 +58,17 @@ export interface Backend {
   pack(weave: BoundWeave, src: number, dst: number, rows: number, rowBytes: number): void;
   unpack(weave: BoundWeave, src: number, dst: number, rows: number, rowBytes: number): void;
   /**
-   * The kernel of a matrix's format and layout with one row of activations.
-   * @param room an address with `kernelRoomBytes` free
-   * @returns the products of `rows` packed rows at `packed`, valid until the next call; undefined where there is no
-   * kernel for the format or the row length
+   * The check of a matrix's kernel with one row of activations.
+   * @param room an address with `kernelRoom` free
+   * @returns a function that multiplies `rows` packed rows at `packed` and adds the errors of their products, beside
+   * those of the f32 rows at `weights`, to the two f64 at `sums`; undefined where there is no kernel for the format or
+   * the row length
    */
   bindKernel(
     matrix: KernelMatrix,
     activations: Float32Array,
     room: number,
-  ): ((packed: number, rows: number) => Float32Array) | undefined;
+  ): ((packed: number, weights: number, rows: number, sums: number) => void) | undefined;
   /** The assignment step of fits, with `assignBytes` of memory from `room` on. */
   assigner(room: number): MakeAssignGroups;
   /** Adds `ERROR_SUM_COUNT` sums over rows of f32 at `a` and `b` to the f64s at `sums`. */

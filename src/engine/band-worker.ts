@@ -11,7 +11,7 @@ import { writeSync } from "node:fs";
 import { QuantizeError } from "../errors.ts";
 import { readTensorRows } from "../read/read-tensor.ts";
 import { ERROR_SUM_COUNT } from "../verify/error-sums.ts";
-import { addProductErrors, sampledRows } from "../verify/kernel-check.ts";
+import { sampledRows } from "../verify/kernel-check.ts";
 import { seededActivations } from "../verify/seeded-activations.ts";
 import { xxh64Finish, xxh64Start, XXH64_STATE_BYTES } from "../verify/xxh64.ts";
 import { isWoven, planArena, type Arena } from "./arena.ts";
@@ -26,12 +26,6 @@ export interface WorkerFiles {
   readonly output: number | undefined;
 }
 
-/** The activations of the kernel check, and the kernel. */
-interface Products {
-  readonly x: Float32Array;
-  readonly multiply: (packed: number, rows: number) => Float32Array;
-}
-
 /** A job, bound to a worker's memory and to the tables of one slice. */
 interface BoundJob {
   readonly job: TensorJob;
@@ -42,7 +36,7 @@ interface BoundJob {
   readonly sourceWeave: BoundWeave;
   readonly targetWeave: BoundWeave;
   /** Absent where no kernels are run. */
-  readonly products: Products | undefined;
+  readonly checkProducts: ReturnType<Backend["bindKernel"]>;
 }
 
 /** Codecs of the slices that were worked on last: two tensors may be under way at a time, with source and target. */
@@ -97,15 +91,15 @@ function bindJob(
     codecs,
     sourceWeave: backend.bindWeave(source.weave, arena.sourcePlan),
     targetWeave,
-    products: verify === "kernels" && codecs !== undefined ? bindProducts() : undefined,
+    checkProducts:
+      verify === "kernels" && codecs !== undefined
+        ? backend.bindKernel(
+            { weave: targetWeave, codec: codecs.target, codebook: targetBook },
+            seededActivations(shape.rowLength),
+            arena.kernelRoom,
+          )
+        : undefined,
   };
-
-  function bindProducts(): Products | undefined {
-    const x = seededActivations(shape.rowLength);
-    const matrix = { weave: targetWeave, codec: codecs!.target, codebook: targetBook };
-    const multiply = backend.bindKernel(matrix, x, arena.kernelRoom);
-    return multiply && { x, multiply };
-  }
 }
 
 /** Makes the function that works on bands; it owns `backend`'s memory. */
@@ -170,13 +164,6 @@ export function bandWorker(setup: WorkerSetup, backend: Backend, files: WorkerFi
     }
   };
 
-  /** Runs the kernel on the first `rows` rows of what `woven` holds. */
-  const checkProducts = ({ shape, arena, products }: BoundJob, rows: number, sums: Float64Array): void => {
-    if (products === undefined || rows <= 0) return;
-    const weights = new Float32Array(backend.memory.buffer, arena.weights, rows * shape.rowLength);
-    addProductErrors(products.x, weights, products.multiply(arena.woven, rows), sums);
-  };
-
   return (task) => {
     const start = performance.now();
     const job = bind(task);
@@ -184,7 +171,7 @@ export function bandWorker(setup: WorkerSetup, backend: Backend, files: WorkerFi
     xxh64Start(bytes(arena.sourceHash, XXH64_STATE_BYTES));
     xxh64Start(bytes(arena.hash, XXH64_STATE_BYTES));
     const sums = new Float64Array(backend.memory.buffer, arena.sums, ERROR_SUM_COUNT).fill(0);
-    const productSums = new Float64Array(2);
+    const productSums = new Float64Array(backend.memory.buffer, arena.productSums, 2).fill(0);
     const sampleEnd = task.band.startRow + sampledRows(task.index, shape.rowLength);
     const isChecked = !shape.isCopy && setup.verify !== "off";
     for (let row = task.band.startRow; row < task.band.endRow; row += shape.chunkRows) {
@@ -193,7 +180,9 @@ export function bandWorker(setup: WorkerSetup, backend: Backend, files: WorkerFi
       produce(job, row, rows);
       backend.addToHash(arena.hash, arena.woven, length);
       if (isChecked) check(job, row, rows);
-      if (isChecked) checkProducts(job, Math.min(rows, sampleEnd - row), productSums);
+      if (isChecked && row < sampleEnd) {
+        job.checkProducts?.(arena.woven, arena.weights, Math.min(rows, sampleEnd - row), arena.productSums);
+      }
       if (files.output !== undefined) {
         writeAll(files.output, bytes(arena.woven, length), job.job.outputOffset + row * shape.target.rowBytes);
       }
@@ -205,7 +194,7 @@ export function bandWorker(setup: WorkerSetup, backend: Backend, files: WorkerFi
       sourceHash: xxh64Finish(bytes(arena.sourceHash, XXH64_STATE_BYTES)),
       hash: xxh64Finish(bytes(arena.hash, XXH64_STATE_BYTES)),
       ...(isChecked ? { sums: Array.from(sums) } : {}),
-      ...(isChecked && job.products !== undefined ? { products: Array.from(productSums) } : {}),
+      ...(isChecked && job.checkProducts !== undefined ? { products: Array.from(productSums) } : {}),
       seconds: (performance.now() - start) / 1000,
     };
   };

@@ -8,6 +8,7 @@ import { ACTIVATION_BLOCK } from "../kernels/integer-view.ts";
 import { quantizeActivations, readActivations } from "../kernels/quantize-activations.ts";
 import { findView } from "../kernels/views.ts";
 import { addErrorSums, ERROR_SUM_COUNT } from "../verify/error-sums.ts";
+import { addProductErrors } from "../verify/kernel-check.ts";
 import { XXH64_STATE_BYTES, xxh64Add } from "../verify/xxh64.ts";
 import type { Backend } from "./backend.ts";
 
@@ -50,11 +51,12 @@ export function scalarBackend(memory: Uint8Array, base: number): Backend {
       const blocks = quantizeActivations(view.activation, activations, rowLength);
       const acts = readActivations(view.activation, blocks, rowLength);
       const size = rowBytes(weave.format, rowLength);
-      return (packed, rows) => {
+      return (packed, weights, rows, sums) => {
         const out = new Float32Array(rows);
         const matrix = { weave, bytes: bytes(packed, rows * size), rows, rowLength };
         gemv(codebook === undefined ? matrix : { ...matrix, codebook }, acts, out);
-        return out;
+        const totals = new Float64Array(memory.buffer, memory.byteOffset + sums, 2);
+        addProductErrors(activations, floats(weights, rows * rowLength), out, totals);
       };
     },
     assigner: () => assignGroups,

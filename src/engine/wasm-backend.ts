@@ -72,9 +72,9 @@ export function wasmBackend(module: WebAssembly.Module, arenaBytes: number): Bac
       new Float32Array(memory.buffer, values, rowLength).set(activations);
       functions["quantize_activations"]!(values, acts, 1, rowLength, isSuper ? 1 : 0);
       const multiply = functions["kernel_gemm"]!;
-      return (packed, rows) => {
+      return (packed, weights, rows, sums) => {
         multiply(kernel, packed, rows, rowLength, weave.plan, acts, 1, out, rows, codec.prepared, scratch);
-        return new Float32Array(memory.buffer, out, rows);
+        functions["product_errors"]!(values, weights, out, rows, rowLength, sums);
       };
     },
     assigner: (room) =>

@@ -21,7 +21,7 @@ export function sampledRows(bandIndex: number, rowLength: number): number {
 }
 
 /**
- * Adds the errors of some products.
+ * Adds the errors of some products. A row's product is summed in f64, element i in lane i mod 4.
  * @param weights rows of `x.length` weights, as they were
  * @param found the kernel's product of each row
  */
@@ -31,10 +31,18 @@ export function addProductErrors(
   found: Float32Array,
   products: Float64Array,
 ): void {
+  const whole = x.length & ~3;
   for (let row = 0; row < found.length; row++) {
-    let expected = 0;
     const start = row * x.length;
-    for (let column = 0; column < x.length; column++) expected += weights[start + column]! * x[column]!;
+    let [lane0, lane1, lane2, lane3] = [0, 0, 0, 0];
+    for (let i = 0; i < whole; i += 4) {
+      lane0 += weights[start + i]! * x[i]!;
+      lane1 += weights[start + i + 1]! * x[i + 1]!;
+      lane2 += weights[start + i + 2]! * x[i + 2]!;
+      lane3 += weights[start + i + 3]! * x[i + 3]!;
+    }
+    let expected = lane0 + lane2 + (lane1 + lane3);
+    for (let i = whole; i < x.length; i++) expected += weights[start + i]! * x[i]!;
     products[0]! += (expected - found[row]!) ** 2;
     products[1]! += expected ** 2;
   }
