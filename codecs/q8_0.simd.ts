@@ -1,7 +1,6 @@
 // Twin of q8_0.ts. Magnitudes are compared as integers, whose order is that of the floats, with NaN above all.
 import { f16BitsOfScales, splatF16 } from "./simd/half";
 import { greatestIntOfEach, inverseOrNaN, storeHalves } from "./simd/lanes";
-import { storeProducts } from "./simd/sixteen";
 
 const BLOCK_SIZE: i32 = 32;
 const BLOCK_BYTES: usize = 34;
@@ -99,7 +98,17 @@ function code(weights: v128, inverse: v128): v128 {
 export function decode_q8_0(src: usize, dst: usize, blocks: i32): void {
   for (; blocks > 0; blocks--, src += BLOCK_BYTES, dst += 128) {
     const d = splatF16(src);
-    storeProducts(v128.load(src, 2), d, dst);
-    storeProducts(v128.load(src, 18), d, dst + 64);
+    decodeEight(src + 2, dst, d);
+    decodeEight(src + 10, dst + 32, d);
+    decodeEight(src + 18, dst + 64, d);
+    decodeEight(src + 26, dst + 96, d);
   }
+}
+
+// @ts-ignore: decorator
+@inline
+function decodeEight(src: usize, dst: usize, d: v128): void {
+  const codes = v128.load8x8_s(src);
+  v128.store(dst, f32x4.mul(f32x4.convert_i32x4_s(i32x4.extend_low_i16x8_s(codes)), d));
+  v128.store(dst, f32x4.mul(f32x4.convert_i32x4_s(i32x4.extend_high_i16x8_s(codes)), d), 16);
 }
