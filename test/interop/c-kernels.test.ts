@@ -3,7 +3,7 @@
  * for bit, scalar and NEON. Needs aarch64-linux-gnu-gcc and qemu-aarch64 (Debian: g++-aarch64-linux-gnu, qemu-user).
  */
 import { execFileSync, spawnSync } from "node:child_process";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
@@ -14,7 +14,11 @@ import { pack } from "../../dist/layouts/weave.js";
 import { C_FORMATS } from "../../dist/src/kernels/c/formats.js";
 import { generateKernels } from "../../dist/src/kernels/c/generate-kernels.js";
 import { gemm } from "../../dist/src/kernels/gemm.js";
-import { interleaveActivations, quantizeActivations, readActivations } from "../../dist/src/kernels/quantize-activations.js";
+import {
+  interleaveActivations,
+  quantizeActivations,
+  readActivations,
+} from "../../dist/src/kernels/quantize-activations.js";
 import { noise, someCodebook } from "../kernel-inputs.ts";
 
 const COMPILER = "aarch64-linux-gnu-gcc";
@@ -64,6 +68,8 @@ int main(int argc, char **argv) {
   for (int group = 0; group < ACTS / 4; group++)
     qz_interleave_q8_0(acts + group * BLOCKS * 136, LENGTH, ${chunk}, woven + group * BLOCKS * 136);
   ${calls.join("")}
+  if (strcmp(argv[1], "q4_0_rows") == 0) qz_q4_0_rows_gemv_neon(ROWS, LENGTH, weights, &book, acts, out);
+  if (strcmp(argv[1], "q4_cb_rows") == 0) qz_q4_cb_rows_gemv_neon(ROWS, LENGTH, weights, &book, acts, out);
   fwrite(acts, 1, sizeof acts, stdout);
   fwrite(woven, 1, sizeof woven, stdout);
   fwrite(out, 1, sizeof out, stdout);
@@ -144,5 +150,12 @@ for (const [target, layout, chunk, architecture] of [
           const start = 3 * ROWS + index * ACTS * ROWS;
           expect([`gemm ${verb}`, ...got.subarray(start, start + ACTS * ROWS)]).toEqual([`gemm ${verb}`, ...want]);
         }
+        if (name !== "q4_0" && name !== "q4_cb") return;
+        const plain = readFileSync(input);
+        plain.set(rows);
+        writeFileSync(input, plain);
+        const fromRows = execFileSync(EMULATOR, ["-cpu", "max", program, `${name}_rows`, input]);
+        const sums = new Float32Array(new Uint8Array(fromRows.subarray(2 * quantized.length)).buffer, 0, ROWS);
+        expect([...sums]).toEqual([...want.subarray(0, ROWS)]);
       });
   });

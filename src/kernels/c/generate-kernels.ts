@@ -88,6 +88,35 @@ function dotOne({ layout }: CKernel): string {
   return [start, ...lines, "int32x4_t dot = vpaddq_s32(dot01, dot23);"].join("\n      ");
 }
 
+/**
+ * One activation row, the weights of a row at a time: the codes of four rows are brought together first, so that each
+ * look-up needs one table of 16 bytes. Cheaper than look-ups in four tables at once where few activations share them.
+ */
+function dotRows({ layout, at, tableLength }: CKernel): string {
+  const loads = [0, 1, 2, 3].map((i) => `v${i} = vreinterpretq_u32_u8(vld1q_u8(p + ${at("qs") + 16 * i}))`).join(", ");
+  const wide = (op: string, a: string, b: string): string =>
+    `vreinterpretq_u8_u64(${op}(vreinterpretq_u64_u32(${a}), vreinterpretq_u64_u32(${b})))`;
+  const [first, second] = ["vtrn1q_u64", "vtrn2q_u64"] as const;
+  const rows =
+    layout === "4x4"
+      ? [wide(first, "z0", "z2"), wide(first, "z1", "z3"), wide(second, "z0", "z2"), wide(second, "z1", "z3")]
+      : [wide(first, "v0", "v2"), wide(second, "v0", "v2"), wide(first, "v1", "v3"), wide(second, "v1", "v3")];
+  const lines = [`const uint32x4_t ${loads};`];
+  if (layout === "4x4") {
+    lines.push("const uint32x4_t z0 = vtrn1q_u32(v0, v1), z1 = vtrn2q_u32(v0, v1);");
+    lines.push("const uint32x4_t z2 = vtrn1q_u32(v2, v3), z3 = vtrn2q_u32(v2, v3);");
+  }
+  rows.forEach((row, r) => {
+    lines.push(`const uint8x16_t r${r} = ${row};`);
+    lines.push(`const int8x16_t t${r} = vld1q_s8(codebook->tables + p[${at("t") + r}] * ${tableLength});`);
+    const low = `vqtbl1q_s8(t${r}, vandq_u8(r${r}, vdupq_n_u8(15)))`;
+    const high = `vqtbl1q_s8(t${r}, vshrq_n_u8(r${r}, 4))`;
+    lines.push(`const int32x4_t d${r} = vdotq_s32(vdotq_s32(vdupq_n_s32(0), ${low}, a0), ${high}, a1);`);
+  });
+  lines.push("const int32x4_t dot = vpaddq_s32(vpaddq_s32(d0, d1), vpaddq_s32(d2, d3));");
+  return lines.join("\n      ");
+}
+
 /** Four activation rows a[0..7] with the eight vectors of weights: dot[m], four sums each. */
 function dotFour({ layout }: CKernel): string {
   if (layout === "4x4") {
@@ -168,10 +197,8 @@ static inline void ${name}_gemv_neon(${ARGUMENTS}, const void *x, float *y) {
     const uint8_t *a = (const uint8_t *)x;
     float32x4_t sum = vdupq_n_f32(0);
     for (int block = 0; block < blocks; block++, p += ${groupBytes}, a += 34) {
-      int8x16_t w[8];
-      ${name}_unpack(p, ${tables}, w);
       ${dealOne(kernel)}
-      ${dotOne(kernel)}
+      ${kernel.format === "q4_cb" ? dotRows(kernel) : `int8x16_t w[8];\n      ${name}_unpack(p, ${tables}, w);\n      ${dotOne(kernel)}`}
       const float32x4_t scale = vmulq_n_f32(${scales(kernel).neon}, (float)*(const __fp16 *)a);
       sum = vaddq_f32(sum, vmulq_f32(scale, vcvtq_f32_s32(${exact("dot")})));
     }
@@ -223,11 +250,25 @@ static inline void ${name}_${verb}(${ARGUMENTS}, ${more}) {
   );
 }
 
-/** A row-major kernel to compare with: one row at a time, as rows lie in a plain file. */
-const ROWS_TEXT = `\
-/* q4_0 in rows (18-byte blocks), one row at a time: what the woven kernels are measured against. */
+/** Row-major kernels to compare with: one row at a time, as rows lie in a plain file. */
+function rowsText(format: "q4_0" | "q4_cb"): string {
+  const [low, high, scale] =
+    format === "q4_0"
+      ? [
+          "vsubq_s8(vreinterpretq_s8_u8(vandq_u8(v, vdupq_n_u8(15))), vdupq_n_s8(8))",
+          "vsubq_s8(vreinterpretq_s8_u8(vshrq_n_u8(v, 4)), vdupq_n_s8(8))",
+          "(float)*(const __fp16 *)p",
+        ]
+      : [
+          "vqtbl1q_s8(table, vandq_u8(v, vdupq_n_u8(15)))",
+          "vqtbl1q_s8(table, vshrq_n_u8(v, 4))",
+          "codebook->levels[p[0]]",
+        ];
+  const setUp = format === "q4_0" ? "" : "      const int8x16_t table = vld1q_s8(codebook->tables + p[1] * 16);\n";
+  return `\
+/* ${format} in rows (18-byte blocks), one row at a time: what the woven kernels are measured against. */
 #ifdef QZ_DOTPROD
-static inline void qz_q4_0_rows_gemv_neon(${ARGUMENTS}, const void *x, float *y) {
+static inline void qz_${format}_rows_gemv_neon(${ARGUMENTS}, const void *x, float *y) {
   const int blocks = row_length / 32;
   const uint8_t *p = (const uint8_t *)weights;
   (void)codebook;
@@ -236,11 +277,11 @@ static inline void qz_q4_0_rows_gemv_neon(${ARGUMENTS}, const void *x, float *y)
     float sum = 0;
     for (int block = 0; block < blocks; block++, p += 18, a += 34) {
       const uint8x16_t v = vld1q_u8(p + 2);
-      const int8x16_t low = vsubq_s8(vreinterpretq_s8_u8(vandq_u8(v, vdupq_n_u8(15))), vdupq_n_s8(8));
-      const int8x16_t high = vsubq_s8(vreinterpretq_s8_u8(vshrq_n_u8(v, 4)), vdupq_n_s8(8));
+${setUp}      const int8x16_t low = ${low};
+      const int8x16_t high = ${high};
       int32x4_t dot = vdotq_s32(vdupq_n_s32(0), low, vld1q_s8((const int8_t *)a + 2));
       dot = vdotq_s32(dot, high, vld1q_s8((const int8_t *)a + 18));
-      const float scale = (float)*(const __fp16 *)p * (float)*(const __fp16 *)a;
+      const float scale = ${scale} * (float)*(const __fp16 *)a;
       sum = sum + scale * (float)vaddvq_s32(dot);
     }
     y[row] = sum;
@@ -248,6 +289,7 @@ static inline void qz_q4_0_rows_gemv_neon(${ARGUMENTS}, const void *x, float *y)
 }
 #endif
 `;
+}
 
 /**
  * The header's text.
@@ -265,5 +307,5 @@ export function generateKernels({ target, formats = C_FORMATS }: GenerateOptions
     dispatchText(kernel),
   ]);
   const end = "#ifdef __cplusplus\n}\n#endif\n\n#endif\n";
-  return [preludeText(target), ...parts.flat(), ROWS_TEXT, end].join("\n");
+  return [preludeText(target), ...parts.flat(), rowsText("q4_0"), rowsText("q4_cb"), end].join("\n");
 }
