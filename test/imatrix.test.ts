@@ -6,7 +6,7 @@ import { QuantizeError } from "#dist/src/errors.js";
 import { readImatrix } from "#dist/src/imatrix/read-imatrix.js";
 import { planConversion } from "#dist/src/plan/plan-conversion.js";
 import type { Metadata } from "#dist/src/read/model.js";
-import { describeModel, writeGguf } from "./models.ts";
+import { describeModel, writeGguf, writeLegacyImatrix } from "./models.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "imatrix-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -17,14 +17,10 @@ interface Entry {
   readonly counts: readonly number[];
 }
 
-function legacy(entries: readonly Entry[], tail: Buffer = Buffer.alloc(0)): string {
-  const i32 = (value: number) => Buffer.from(new Int32Array([value]).buffer);
-  const parts = entries.flatMap(({ name, sums, counts }) => [
-    ...[i32(Buffer.byteLength(name)), Buffer.from(name), i32(counts[0]!), i32(sums.length)],
-    Buffer.from(new Float32Array(sums).buffer),
-  ]);
+function legacy(entries: readonly Entry[], tail?: Buffer): string {
   const path = join(folder, "matrix.dat");
-  writeFileSync(path, Buffer.concat([i32(entries.length), ...parts, tail]));
+  const list = entries.map(({ name, sums, counts }) => ({ name, sums, calls: counts[0]! }));
+  writeLegacyImatrix(path, list, tail);
   return path;
 }
 

@@ -241,3 +241,24 @@ export function writeModel(path: string, shape: ModelShape, seed = 1): void {
   });
   writeGguf(path, modelMetadata(shape), tensors);
 }
+
+/** One entry of an importance matrix. */
+export interface ImportanceEntry {
+  readonly name: string;
+  readonly sums: ArrayLike<number>;
+  readonly calls: number;
+}
+
+/** Writes an importance matrix in the older format, with `tail` after the entries. */
+export function writeLegacyImatrix(
+  path: string,
+  entries: readonly ImportanceEntry[],
+  tail: Buffer = Buffer.alloc(0),
+): void {
+  const i32 = (value: number) => Buffer.from(new Int32Array([value]).buffer);
+  const parts = entries.flatMap(({ name, sums, calls }) => [
+    ...[i32(Buffer.byteLength(name)), Buffer.from(name), i32(calls), i32(sums.length)],
+    Buffer.from(Float32Array.from(sums).buffer),
+  ]);
+  writeFileSync(path, Buffer.concat([i32(entries.length), ...parts, tail]));
+}
