@@ -10,21 +10,20 @@ const FLUSH_BYTES = 64 * 2 ** 20;
 export interface BackgroundSync {
   /** Tells how many bytes have been written so far. */
   wrote(total: number): void;
-  /** Waits for the flush under way and closes the file. */
+  /** Waits for the flush under way and closes the files. */
   stop(): Promise<void>;
 }
 
-export function startSyncing(path: string): BackgroundSync {
-  const fd = openSync(path, "r+");
+/** @param paths of the files that are being written, none for runs that write nothing */
+export function startSyncing(paths: readonly string[]): BackgroundSync {
+  const fds = paths.map((path) => openSync(path, "r+"));
   let flushed = 0;
   let running: Promise<void> | undefined;
-  const flush = (): Promise<void> =>
-    new Promise((resolve) => {
-      fdatasync(fd, () => {
-        running = undefined;
-        resolve();
-      });
-    });
+  const flushFile = (fd: number): Promise<void> => new Promise((resolve) => fdatasync(fd, () => resolve()));
+  const flush = async (): Promise<void> => {
+    for (const fd of fds) await flushFile(fd);
+    running = undefined;
+  };
   return {
     wrote(total) {
       if (running !== undefined || total - flushed < FLUSH_BYTES) return;
@@ -33,7 +32,7 @@ export function startSyncing(path: string): BackgroundSync {
     },
     async stop() {
       await running;
-      closeSync(fd);
+      for (const fd of fds) closeSync(fd);
     },
   };
 }

@@ -23,7 +23,7 @@ import type { BandResult, BandTask, TensorJob, WorkerSetup } from "./tasks.types
 export interface WorkerFiles {
   readonly source: readonly number[];
   readonly written: readonly number[];
-  readonly output: number | undefined;
+  readonly outputs: readonly number[];
 }
 
 /** A job, bound to a worker's memory and to the tables of one slice. */
@@ -183,8 +183,9 @@ export function bandWorker(setup: WorkerSetup, backend: Backend, files: WorkerFi
       if (isChecked && row < sampleEnd) {
         job.checkProducts?.(arena.woven, arena.weights, Math.min(rows, sampleEnd - row), arena.productSums);
       }
-      if (files.output !== undefined) {
-        writeAll(files.output, bytes(arena.woven, length), job.job.outputOffset + row * shape.target.rowBytes);
+      const output = files.outputs[job.job.outputFile];
+      if (output !== undefined) {
+        writeAll(output, bytes(arena.woven, length), job.job.outputOffset + row * shape.target.rowBytes);
       }
     }
     return {

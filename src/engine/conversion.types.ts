@@ -136,7 +136,10 @@ export interface Totals {
 /** The result of quantize, dequantize, pack and unpack. */
 export interface ConversionReport {
   readonly input: string;
+  /** The file, or the first of a split set. */
   readonly output: string;
+  /** All files, when there are several. */
+  readonly outputs?: readonly string[];
   /** Size of the finished file. */
   readonly fileBytes: number;
   /** Hash over all tensors' source hashes, in input order. */

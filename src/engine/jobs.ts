@@ -28,17 +28,18 @@ export function isCopy({ tensor, codec }: TensorPlan): boolean {
   return tensor.codec === codec;
 }
 
-/** @param dataStart position of the data section in the output file */
-export function jobsOf(plan: Plan, dataStart: number): TensorJob[] {
+/** @param dataStarts position of the data section in each output file */
+export function jobsOf(plan: Plan, dataStarts: readonly number[]): TensorJob[] {
   return plan.tensors.map((planned) => {
-    const { tensor, codec, layout, tables, importance, byteOffset } = planned;
+    const { tensor, codec, layout, tables, importance, file, byteOffset } = planned;
     const format = findFormat(codec);
     const isFitted = format !== undefined && isCodebookFormat(format) && !isCopy(planned);
     return {
       tensor: sharedTensor(tensor),
       codec,
       layout,
-      outputOffset: dataStart + byteOffset,
+      outputFile: file,
+      outputOffset: dataStarts[file]! + byteOffset,
       ...(isFitted ? { tables: tables! } : {}),
       ...(importance === undefined ? {} : { importance: sharedFloats(importance) }),
     };

@@ -7,10 +7,11 @@ import { basename } from "node:path";
 import { findFormat, isCodebookFormat } from "../../codecs/registry.ts";
 import type { Codebook, CodebookFormat } from "../../codecs/codec.ts";
 import type { Plan } from "../plan/plan.types.ts";
+import { fileMetadata } from "../plan/split-outputs.ts";
 import { sliceCount } from "../read/model.ts";
 import { toolVersion } from "../version.ts";
 import { carrierOf } from "../write/carrier.ts";
-import { ggufHeaderBytes, ggufHeaderSize, type HeaderTensor } from "../write/gguf-header.ts";
+import { ggufHeaderBytes, ggufHeaderSize, type GgufHeader, type HeaderTensor } from "../write/gguf-header.ts";
 import { ANY_HASH, LONGEST_NUMBER, manifestRoom, manifestText, MANIFEST_VERSION } from "../write/manifest.ts";
 import type { Manifest, ManifestTensor } from "../write/manifest.ts";
 import { joinCodebooks, withStorageKeys, type StoredCodebooks } from "../write/storage-keys.ts";
@@ -19,16 +20,22 @@ import { isCopy } from "./jobs.ts";
 
 const LEVELS = 256;
 
-export interface OutputHeader {
+/** The header of one file. */
+export interface FileHeader {
   /** The tensor list. */
   readonly tensors: readonly HeaderTensor[];
   /** Size of the header: where the data section starts. */
   readonly byteLength: number;
+}
+
+export interface OutputHeader {
+  /** One for each of the plan's files. Manifest and codebooks are in the first. */
+  readonly files: readonly FileHeader[];
   /**
-   * The finished header, exactly that long.
+   * The finished headers, exactly that long.
    * @param codebooks of each tensor of the plan, slice by slice; undefined where it has none
    */
-  bytes(facts: HeaderFacts): Uint8Array;
+  bytes(facts: HeaderFacts): Uint8Array[];
 }
 
 export interface HeaderFacts {
@@ -67,10 +74,11 @@ export function planOutputHeader(
 ): OutputHeader {
   const { verify = "kernels", effort = "normal", provenance, compat } = options;
   const { alignment, model } = plan;
-  const tensors = plan.tensors.map(({ tensor, codec, layout, byteOffset }) => {
+  const lists = Array.from({ length: plan.fileCount }, (): HeaderTensor[] => []);
+  for (const { tensor, codec, layout, file, byteOffset } of plan.tensors) {
     const carrier = carrierOf(findFormat(codec)!, layout, tensor.shape, compat);
-    return { name: tensor.name, ...carrier, byteOffset };
-  });
+    lists[file]!.push({ name: tensor.name, ...carrier, byteOffset });
+  }
   const withBooks = codebookTensors(plan);
   const version = toolVersion();
   const manifestOf = (sourceHash: string, entries: ManifestTensor[]): Manifest => ({
@@ -108,10 +116,16 @@ export function planOutputHeader(
     tables: { length: slices * tables * format.tableLength },
     levels: { length: slices * LEVELS },
   }));
-  const metadata = withStorageKeys(plan.metadata, sizes, " ".repeat(room));
+  const headersWith = (stored: readonly StoredCodebooks[], manifest: string): GgufHeader[] =>
+    lists.map((tensors, file) => {
+      const metadata = fileMetadata(plan, file);
+      return { metadata: file === 0 ? withStorageKeys(metadata, stored, manifest) : metadata, tensors, alignment };
+    });
   return {
-    tensors,
-    byteLength: ggufHeaderSize({ metadata, tensors, alignment }),
+    files: headersWith(sizes, " ".repeat(room)).map((header) => ({
+      tensors: header.tensors,
+      byteLength: ggufHeaderSize(header),
+    })),
     bytes({ tensors: reports, codebooks, sourceHash }) {
       const manifest = manifestOf(
         sourceHash,
@@ -132,11 +146,7 @@ export function planOutputHeader(
         const books = codebooks[index]!.map((book) => padded(book, format.tableLength, tables));
         return joinCodebooks(plan.tensors[index]!.tensor.name, books);
       });
-      return ggufHeaderBytes({
-        metadata: withStorageKeys(plan.metadata, stored, manifestText(manifest, room)),
-        tensors,
-        alignment,
-      });
+      return headersWith(stored, manifestText(manifest, room)).map(ggufHeaderBytes);
     },
   };
 }

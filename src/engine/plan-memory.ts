@@ -59,5 +59,5 @@ export function planMemory(
   plan: Plan,
   options: { readonly threads?: number; readonly maxMemory?: number; readonly effort?: Effort } = {},
 ): MemoryPlan {
-  return planJobMemory(jobsOf(plan, 0), options);
+  return planJobMemory(jobsOf(plan, new Array<number>(plan.fileCount).fill(0)), options);
 }

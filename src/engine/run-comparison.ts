@@ -61,6 +61,7 @@ export async function runComparison(
     tensor: sharedTensor(tensor),
     codec: written.codec,
     layout: written.layout,
+    outputFile: 0,
     outputOffset: 0,
     written: sharedTensor(written),
   }));
@@ -76,6 +77,7 @@ export async function runComparison(
         fitBytes: memory.fitBytes,
         files: original.files,
         writtenFiles: model.files,
+        outputPaths: [],
         jobs,
         verify,
         effort: "normal",

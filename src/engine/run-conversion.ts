@@ -2,33 +2,23 @@
  * Carries out a plan: starts the workers, hands out the work, puts the results together, writes the header last.
  * The main thread schedules and counts; it never sees a weight.
  */
-import { closeSync, openSync, writeSync } from "node:fs";
 import { findFormat, isCodebookFormat } from "../../codecs/registry.ts";
-import { QuantizeError } from "../errors.ts";
 import type { Plan, TensorPlan } from "../plan/plan.types.ts";
 import { codebookBytes as plannedCodebookBytes } from "../plan/table-count.ts";
 import { elementCount, sliceCount } from "../read/model.ts";
-import { openGguf } from "../read/open-gguf.ts";
 import { storedBytes } from "../read/read-tensor.ts";
 import { combineHashes, formatHash } from "../verify/xxh64.ts";
-import { checkOutput, writeAtomically } from "../write/atomic-output.ts";
-import { placeInDataSection } from "../write/gguf-header.ts";
 import { requireQuality } from "./budget.ts";
 import type { ConversionOptions, ConversionReport, TensorReport, Totals } from "./conversion.types.ts";
 import { chooseBackend } from "./choose-backend.ts";
 import { isCopy, jobsOf } from "./jobs.ts";
-import { planOutputHeader, type OutputHeader } from "./output-header.ts";
+import { planOutputHeader } from "./output-header.ts";
+import { outputSet } from "./output-set.ts";
 import { planMemory } from "./plan-memory.ts";
 import { pooledQuality, qualityOf, type TensorResult } from "./results.ts";
 import { runTasks } from "./run-tasks.ts";
 import { WorkerPool } from "./worker-pool.ts";
 import { compileWasm } from "./wasm-module.ts";
-
-/** Bytes of the data section, padding included. */
-function dataBytes({ tensors, alignment }: Plan): number {
-  const lengths = tensors.map((tensor) => tensor.byteLength);
-  return placeInDataSection(lengths, alignment).byteLength;
-}
 
 /**
  * Converts every tensor of a plan into a new GGUF file.
@@ -44,14 +34,12 @@ export async function runConversion(
   const { verify = "kernels", effort = "normal", onProgress, signal } = options;
   const backend = chooseBackend(options.backend);
   const header = planOutputHeader(plan, options);
-  const byteLength = header.byteLength + dataBytes(plan);
-  const inputs = plan.model.files.map(({ path }) => path);
-  const output = { path: outputPath, inputs, force: options.force ?? false, byteLength };
-  checkOutput(output);
+  const outputs = outputSet(plan, header, outputPath, options.force ?? false);
+  outputs.check();
   const memory = planMemory(plan, options);
   const pool = new WorkerPool(memory.threads);
 
-  const write = async (temporaryPath: string): Promise<ConversionReport> => {
+  const write = async (temporaryPaths: readonly string[]) => {
     const module = backend === "wasm" ? await compileWasm() : undefined;
     const { results, codebooks } = await runTasks(pool, {
       setup: {
@@ -61,8 +49,11 @@ export async function runConversion(
         fitBytes: memory.fitBytes,
         files: plan.model.files,
         writtenFiles: [],
-        outputPath: temporaryPath,
-        jobs: jobsOf(plan, header.byteLength),
+        outputPaths: temporaryPaths,
+        jobs: jobsOf(
+          plan,
+          outputs.files.map((file) => file.header.byteLength),
+        ),
         verify,
         effort,
       },
@@ -72,10 +63,11 @@ export async function runConversion(
       ...(signal === undefined ? {} : { signal }),
     });
     const tensors = plan.tensors.map((planned, index) => tensorReport(planned, results[index]!));
-    const report = {
+    const report: ConversionReport = {
       input: plan.model.path,
-      output: outputPath,
-      fileBytes: byteLength,
+      output: outputs.files[0]!.path,
+      ...(outputs.files.length > 1 && { outputs: outputs.files.map(({ path }) => path) }),
+      fileBytes: outputs.byteLength,
       sourceHash: sourceHashOf(plan, results),
       tensors,
       totals: totalsOf(plan, tensors, results),
@@ -88,36 +80,15 @@ export async function runConversion(
     };
     requireQuality(tensors, options, report);
     const allBooks = plan.tensors.map((planned, i) => (isCopy(planned) ? planned.tensor.codebooks : codebooks[i]));
-    writeHeader(temporaryPath, header.bytes({ tensors, codebooks: allBooks, sourceHash: report.sourceHash }));
-    return report;
+    const headers = header.bytes({ tensors, codebooks: allBooks, sourceHash: report.sourceHash });
+    return { result: report, headers };
   };
 
   try {
-    const report = await writeAtomically(output, { write, check: (path) => checkWritten(path, header, outputPath) });
+    const report = await outputs.write(write);
     return { ...report, seconds: (performance.now() - start) / 1000 };
   } finally {
     await pool.close();
-  }
-}
-
-function writeHeader(path: string, bytes: Uint8Array): void {
-  const fd = openSync(path, "r+");
-  try {
-    for (let done = 0; done < bytes.length;) done += writeSync(fd, bytes, done, bytes.length - done, done);
-  } finally {
-    closeSync(fd);
-  }
-}
-
-/** Reopens what was written: every tensor must stand in the file as planned. */
-function checkWritten(path: string, header: OutputHeader, outputPath: string): void {
-  const { tensors } = openGguf(path);
-  for (const [index, expected] of header.tensors.entries()) {
-    const found = tensors[index];
-    const isThere = found?.name === expected.name && found.shape.join() === expected.shape.join();
-    if (!isThere || found.extents[0]!.byteOffset !== header.byteLength + expected.byteOffset) {
-      throw new QuantizeError("io", `${outputPath}: tensor ${expected.name} is not there as it was written`);
-    }
   }
 }
 

@@ -31,7 +31,7 @@ const FITS_AHEAD = 2;
 /** @throws the first failure of any worker, or the signal's reason */
 export async function runTasks(pool: WorkerPool, run: TaskRun): Promise<TaskResults> {
   const { setup, phase, jobBytes, onProgress, signal } = run;
-  const { jobs, outputPath } = setup;
+  const { jobs, outputPaths } = setup;
   const schedule = makeSchedule(
     jobs.map(({ tensor, tables }) => ({ shape: tensor.shape, isFitted: tables !== undefined })),
     FITS_AHEAD * pool.threads,
@@ -69,16 +69,16 @@ export async function runTasks(pool: WorkerPool, run: TaskRun): Promise<TaskResu
       return;
     }
     const names = result.bands.map((band) => countBand(band, band.rows));
-    sync?.wrote(progress.bytesDone);
+    sync.wrote(progress.bytesDone);
     onProgress?.({ ...progress, tensor: names.at(-1)! });
   };
 
-  const sync = outputPath === undefined ? undefined : startSyncing(outputPath);
+  const sync = startSyncing(outputPaths);
   try {
     onProgress?.({ ...progress });
     await pool.run(setup, () => schedule.next(), onResult, signal);
   } finally {
-    await sync?.stop();
+    await sync.stop();
   }
   const results = bands.map((parts, job) => {
     const combined = combineBands(parts);

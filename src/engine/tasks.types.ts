@@ -20,7 +20,9 @@ export interface TensorJob {
   /** Target codec and layout. For comparisons: those of `written`. */
   readonly codec: string;
   readonly layout: string;
-  /** Absolute position of the tensor's first byte in the output file. */
+  /** Index into `setup.outputPaths`. */
+  readonly outputFile: number;
+  /** Absolute position of the tensor's first byte in its output file. */
   readonly outputOffset: number;
   /** Tables to fit per slice, when the target is a codebook format and not a copy. */
   readonly tables?: number;
@@ -40,8 +42,8 @@ export interface WorkerSetup {
   readonly files: Model["files"];
   /** The files that `written.extents` refers to. */
   readonly writtenFiles: Model["files"];
-  /** The file to write into; absent for comparisons. */
-  readonly outputPath?: string;
+  /** The files to write into; none for comparisons. */
+  readonly outputPaths: readonly string[];
   readonly jobs: readonly TensorJob[];
   readonly verify: VerifyLevel;
   readonly effort: Effort;

@@ -27,7 +27,7 @@ function runnerOf(setup: WorkerSetup): (task: Task) => TaskResult {
   const files = {
     source: openModelFiles(setup.files),
     written: openModelFiles(setup.writtenFiles),
-    output: setup.outputPath === undefined ? undefined : openSync(setup.outputPath, "r+"),
+    outputs: setup.outputPaths.map((path) => openSync(path, "r+")),
   };
   const nameOf = (job: number): string => setup.jobs[job]!.tensor.name;
   const work = located(

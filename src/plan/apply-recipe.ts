@@ -60,9 +60,10 @@ export function applyRecipe(recipe: RecipeFile, path: string, given: Partial<Pla
  */
 export function recipeOf(options: PlanOptions, scheme: Recipe, rules: readonly Rule[]): RecipeFile {
   const { imatrix, layout, tables, onIncompatible, allowUnmatchedRules, allowRequantize } = options;
-  const { pure, outputType, embeddingType, leaveOutput, overrideKv } = options;
+  const { pure, outputType, embeddingType, leaveOutput, overrideKv, keepSplit, splitMaxBytes } = options;
   const given = { layout, tables, onIncompatible, allowUnmatchedRules, allowRequantize, pure, outputType };
-  const more = { embeddingType, leaveOutput, overrideKv: overrideKv?.length ? overrideKv : undefined };
+  const overrides = overrideKv?.length ? overrideKv : undefined;
+  const more = { embeddingType, leaveOutput, overrideKv: overrides, keepSplit, splitMaxBytes };
   const stated = Object.entries({ ...given, ...more }).filter(([, value]) => value !== undefined && value !== false);
   return {
     scheme,

@@ -15,6 +15,7 @@ import { overrideMetadata } from "./kv-override.ts";
 import type { Plan, PlanOptions, TensorPlan } from "./plan.types.ts";
 import { automaticTables, MAX_TABLES } from "./table-count.ts";
 import type { Recipe } from "./recipe.types.ts";
+import { inStoredOrder, outputFiles } from "./split-outputs.ts";
 import { inOutputOrder } from "./tensor-order.ts";
 
 function plannedBytes(tensor: Tensor, codec: string): number {
@@ -34,7 +35,11 @@ function plannedTables(tensor: Tensor, choice: TypeChoice, byteLength: number): 
 }
 
 /** Sizes a tensor and finds its importance; its place comes later. */
-function planTensor(choice: TypeChoice, recipe: Recipe, imatrix: Imatrix | undefined): Omit<TensorPlan, "byteOffset"> {
+function planTensor(
+  choice: TypeChoice,
+  recipe: Recipe,
+  imatrix: Imatrix | undefined,
+): Omit<TensorPlan, "file" | "byteOffset"> {
   const { tensor, codec, layout, reason, isFallback } = choice;
   const byteLength = plannedBytes(tensor, codec);
   const tables = plannedTables(tensor, choice, byteLength);
@@ -57,20 +62,26 @@ function planTensor(choice: TypeChoice, recipe: Recipe, imatrix: Imatrix | undef
  */
 export function planConversion(model: Model, options: PlanOptions): Plan {
   const { imatrix } = options;
-  const { choices, recipe, rules, ruleHits } = chooseTypes(model, inOutputOrder(model.tensors), options);
+  // Types are decided in the order of the output, because some rules count tensors.
+  const ordered = options.keepSplit ? inStoredOrder(model.tensors) : inOutputOrder(model.tensors);
+  const { choices, recipe, rules, ruleHits } = chooseTypes(model, ordered, options);
   const fileType = recipe.type === "keep" ? "keep" : recipe.fileType;
   const metadata = overrideMetadata(outputMetadata(model.metadata, fileType, imatrix), options.overrideKv ?? []);
   const alignment = alignmentOf(metadata);
-  let byteOffset = 0;
-  const tensors = choices.map((choice) => {
-    const planned = { ...planTensor(choice, recipe, imatrix), byteOffset };
-    byteOffset += padTo(planned.byteLength, alignment);
-    return planned;
+  const sized = choices.map((choice) => planTensor(choice, recipe, imatrix));
+  const files = outputFiles(sized, alignment, options);
+  const ends = new Array<number>((files.at(-1) ?? 0) + 1).fill(0);
+  const tensors = sized.map((planned, index): TensorPlan => {
+    const file = files[index]!;
+    const byteOffset = ends[file]!;
+    ends[file] = byteOffset + padTo(planned.byteLength, alignment);
+    return { ...planned, file, byteOffset };
   });
   const searched = tensors.filter((t) => t.codec !== t.tensor.codec && findFormat(t.codec)!.kind !== "float");
   const warnings = [...(model.notes ?? []), ...(imatrix === undefined ? [] : imatrixWarnings(imatrix, searched))];
   return {
     ...{ model, tensors, metadata, alignment, ruleHits, warnings },
+    fileCount: ends.length,
     scheme: recipe.name,
     recipe: recipeOf(options, recipe, rules),
   };

@@ -30,6 +30,7 @@ export function planDequantize(model: Model, to: "f16" | "bf16" | "f32"): Plan {
     layout: "rows",
     reason: planned.codec === planned.tensor.codec ? "kept: float" : "dequantize",
     isFallback: false,
+    file: 0,
     byteOffset: offsets[index]!,
   }));
   return {
@@ -37,6 +38,7 @@ export function planDequantize(model: Model, to: "f16" | "bf16" | "f32"): Plan {
     tensors,
     metadata,
     alignment,
+    fileCount: 1,
     scheme: to,
     recipe: { scheme: to, allowRequantize: true },
     ruleHits: [],

@@ -45,6 +45,10 @@ export interface PlanOptions {
   readonly imatrix?: Imatrix;
   /** `key=int|float|bool|str:value`: metadata to set. */
   readonly overrideKv?: readonly string[];
+  /** As many output files as the input has, with the same tensors in each, in their order. */
+  readonly keepSplit?: boolean;
+  /** A new output file wherever the tensors of one would take more bytes than this. */
+  readonly splitMaxBytes?: number;
 }
 
 /** What happens to one tensor. */
@@ -62,7 +66,9 @@ export interface TensorPlan {
   readonly reason: string;
   /** True when the tensor did not get the codec or layout that was asked for. */
   readonly isFallback: boolean;
-  /** First byte in the output's data section, and size without padding. */
+  /** Which of the output's files holds it, from 0. */
+  readonly file: number;
+  /** First byte in the data section of that file, and size without padding. */
   readonly byteOffset: number;
   readonly byteLength: number;
 }
@@ -78,7 +84,9 @@ export interface Plan {
   readonly model: Model;
   /** In output order. */
   readonly tensors: readonly TensorPlan[];
-  /** The output's metadata: the source's, `general.file_type`, ... without the manifest and the codebooks. */
+  /** Files of the output, at least 1; they are named by `outputPaths`. */
+  readonly fileCount: number;
+  /** The output's metadata, in its first file: the source's, `general.file_type`, ... without the manifest and the codebooks. */
   readonly metadata: Metadata;
   /** Data alignment of the output, a power of two. */
   readonly alignment: number;
