@@ -1,9 +1,9 @@
-// Twin of q2_K.ts: the sixteen groups of a super-block are searched eight at a time.
+// Twin of q2_K.ts: the sixteen groups of a super-block are searched eight to a slot.
 import { CODES, loadGroups, nearestIntOf, recodeSixteen, searchedSixteen, storeScale, weighByImportance } from "./simd/k-blocks";
 import { storeBitPairs } from "./simd/k-bit-pairs";
 import { decodeSixteenAffine, f32OfF16 } from "./simd/k-decode";
 import { NUMBERS, NUMBER_CODES, NUMBER_WEIGHTS, searchPositiveScales } from "./simd/k-positive";
-import { HALF, searchScalesAndMins, W, X } from "./simd/k-scale-min";
+import { BASES as SLOT_BASES, HALF, INVERSES as SLOT_INVERSES, MINS as SLOT_MINS, SCALES as SLOT_SCALES, searchBothSlots, SLOT, W, X } from "./simd/k-scale-min";
 import { sumOfSquares } from "./simd/signed-search";
 
 const BLOCK_BYTES: usize = 84;
@@ -46,13 +46,15 @@ export function encode_q2_K(src: usize, dst: usize, rows: i32, rowLength: i32, i
 /** Unweighted, an error counts by |x|; the largest scale (minimum) becomes 15, the others follow. */
 function encodePlain(src: usize, dst: usize): void {
   for (let half: usize = 0; half < 2; half++) {
-    loadGroups(src + (half << 9), 64, X);
+    const xs = X + half * SLOT, ws = W + half * SLOT;
+    loadGroups(src + (half << 9), 64, xs);
     for (let at: usize = 0; at < 256; at += 16) {
-      v128.store(W + at, f32x4.abs(v128.load(X + at)));
-      v128.store(W + at, f32x4.abs(v128.load(X + at, HALF)), HALF);
+      v128.store(ws + at, f32x4.abs(v128.load(xs + at)));
+      v128.store(ws + at, f32x4.abs(v128.load(xs + at, HALF)), HALF);
     }
-    searchAbsolute(FOUND + (half << 5));
   }
+  searchBothSlots(16, 3, -0.5, 0.1, 15, true);
+  keepResults(FOUND);
   const maxScale = greatest(FOUND + SCALES), maxMin = greatest(FOUND + MINS);
   const inverseScale: f32 = <f32>15 / maxScale, inverseMin: f32 = <f32>15 / maxMin;
   for (let j: usize = 0; j < 16; j++) {
@@ -63,12 +65,17 @@ function encodePlain(src: usize, dst: usize): void {
   finish(src, dst, FOUND, maxScale / 15, maxMin / 15);
 }
 
-function searchAbsolute(found: usize): void {
-  searchScalesAndMins(16, 3, -0.5, 0.1, 15, true, found + SCALES, found + MINS, found + INVERSES, found + BASES);
-}
-
-function searchSquared(found: usize): void {
-  searchScalesAndMins(16, 3, -0.9, 0.05, 36, false, found + SCALES, found + MINS, found + INVERSES, found + BASES);
+/** Copies the results of both slots, which are the halves of one super-block. */
+function keepResults(found: usize): void {
+  for (let half: usize = 0; half < 2; half++) {
+    for (let at: usize = 0; at < 32; at += 16) {
+      const from = half * SLOT + at, to = found + (half << 5) + at;
+      v128.store(to, v128.load(SLOT_SCALES + from), SCALES);
+      v128.store(to, v128.load(SLOT_MINS + from), MINS);
+      v128.store(to, v128.load(SLOT_INVERSES + from), INVERSES);
+      v128.store(to, v128.load(SLOT_BASES + from), BASES);
+    }
+  }
 }
 
 /** Greatest of sixteen floats and zero. */
@@ -81,11 +88,12 @@ function greatest(at: usize): f32 {
 function searchWeighted(src: usize, importance: usize, found: usize): void {
   const spread = sumOfSquares(src, 256) / 256;
   for (let half: usize = 0; half < 2; half++) {
-    loadGroups(src + (half << 9), 64, X);
-    loadGroups(importance + (half << 9), 64, W);
-    weighByImportance(16, spread, found + GROUP_WEIGHTS + (half << 5));
-    searchSquared(found + (half << 5));
+    loadGroups(src + (half << 9), 64, X + half * SLOT);
+    loadGroups(importance + (half << 9), 64, W + half * SLOT);
+    weighByImportance(16, spread, found + GROUP_WEIGHTS + (half << 5), half * SLOT);
   }
+  searchBothSlots(16, 3, -0.9, 0.05, 36, false);
+  keepResults(found);
 }
 
 /** Scales of the scales and minima. Lanes: scales and minima of the first super-block, then of the second. */

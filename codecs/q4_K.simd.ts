@@ -1,6 +1,7 @@
-// Twin of q4_K.ts: the eight groups of a super-block are searched in eight lanes.
+// Twin of q4_K.ts: the eight groups of a super-block are searched in eight lanes, two super-blocks in turns.
 import { CODES, unpackScalesAndMins } from "./simd/k-blocks";
-import { encodeGroups, finishWeightedGroups, searchWeightedGroups, searchWeightedScales } from "./simd/k-groups-of-32";
+import { finishPlainGroups, finishWeightedGroups, loadPlainGroups, loadWeightedGroups, searchWeightedScales } from "./simd/k-groups-of-32";
+import { searchBothSlots, SLOT } from "./simd/k-scale-min";
 import { decodeSixteenAffine, f32OfF16 } from "./simd/k-decode";
 
 const BLOCK_BYTES: usize = 144;
@@ -9,27 +10,29 @@ const SCALES: usize = memory.data(64, 16);
 
 export function encode_q4_K(src: usize, dst: usize, rows: i32, rowLength: i32, importance: usize): void {
   const blocksPerRow = rowLength >> 8, blocks = rows * blocksPerRow;
-  if (importance == 0) {
-    for (let block = 0; block < blocks; block++, src += 1024, dst += BLOCK_BYTES) {
-      encodeGroups(src, dst, 15, -1, 0.1, 20);
-      storeCodes(dst);
-    }
-    return;
-  }
-  for (let block = 0; block < blocks; block += 2) {
+  for (let block = 0; block < blocks; block += 2, src += 2048, dst += 2 * BLOCK_BYTES) {
     // The last of an odd number is its own neighbour.
     const next = block + 1 < blocks ? 1 : 0;
     const src1 = src + (<usize>next << 10), dst1 = dst + <usize>next * BLOCK_BYTES;
-    searchWeightedGroups(src, importance + (<usize>(block % blocksPerRow) << 10), 0, 15);
-    searchWeightedGroups(src1, importance + (<usize>((block + next) % blocksPerRow) << 10), 1, 15);
+    if (importance == 0) {
+      loadPlainGroups(src, 0);
+      loadPlainGroups(src1, SLOT);
+      searchBothSlots(32, 15, -1, 0.1, 20, false);
+      finishPlainGroups(src, dst, 0, 15);
+      storeCodes(dst);
+      finishPlainGroups(src1, dst1, SLOT, 15);
+      storeCodes(dst1);
+      continue;
+    }
+    loadWeightedGroups(src, importance + (<usize>(block % blocksPerRow) << 10), 0);
+    loadWeightedGroups(src1, importance + (<usize>((block + next) % blocksPerRow) << 10), SLOT);
+    searchBothSlots(32, 15, -0.9, 0.05, 36, false);
     const d = searchWeightedScales();
     // A limit of 255: a negative scale's code, wrapped around 256, is kept.
     finishWeightedGroups(src, dst, 0, f32x4.extract_lane(d, 0), f32x4.extract_lane(d, 1), 15, 255);
     storeCodes(dst);
-    finishWeightedGroups(src1, dst1, 1, f32x4.extract_lane(d, 2), f32x4.extract_lane(d, 3), 15, 255);
+    finishWeightedGroups(src1, dst1, SLOT, f32x4.extract_lane(d, 2), f32x4.extract_lane(d, 3), 15, 255);
     storeCodes(dst1);
-    src += 2048;
-    dst += 2 * BLOCK_BYTES;
   }
 }
 

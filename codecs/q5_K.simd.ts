@@ -1,7 +1,8 @@
-// Twin of q5_K.ts: the eight groups of a super-block are searched in eight lanes.
+// Twin of q5_K.ts: the eight groups of a super-block are searched in eight lanes, two super-blocks in turns.
 import { CODES, unpackScalesAndMins } from "./simd/k-blocks";
 import { decodeSixteenAffine, f32OfF16 } from "./simd/k-decode";
-import { encodeGroups, finishWeightedGroups, searchWeightedGroups, searchWeightedScales } from "./simd/k-groups-of-32";
+import { finishPlainGroups, finishWeightedGroups, loadPlainGroups, loadWeightedGroups, searchWeightedScales } from "./simd/k-groups-of-32";
+import { searchBothSlots, SLOT } from "./simd/k-scale-min";
 
 const BLOCK_BYTES: usize = 176;
 /** Eight scales, then eight minima. */
@@ -9,26 +10,28 @@ const SCALES: usize = memory.data(64, 16);
 
 export function encode_q5_K(src: usize, dst: usize, rows: i32, rowLength: i32, importance: usize): void {
   const blocksPerRow = rowLength >> 8, blocks = rows * blocksPerRow;
-  if (importance == 0) {
-    for (let block = 0; block < blocks; block++, src += 1024, dst += BLOCK_BYTES) {
-      encodeGroups(src, dst, 31, -0.5, 0.1, 15);
-      storeCodes(dst);
-    }
-    return;
-  }
-  for (let block = 0; block < blocks; block += 2) {
+  for (let block = 0; block < blocks; block += 2, src += 2048, dst += 2 * BLOCK_BYTES) {
     // The last of an odd number is its own neighbour.
     const next = block + 1 < blocks ? 1 : 0;
     const src1 = src + (<usize>next << 10), dst1 = dst + <usize>next * BLOCK_BYTES;
-    searchWeightedGroups(src, importance + (<usize>(block % blocksPerRow) << 10), 0, 31);
-    searchWeightedGroups(src1, importance + (<usize>((block + next) % blocksPerRow) << 10), 1, 31);
+    if (importance == 0) {
+      loadPlainGroups(src, 0);
+      loadPlainGroups(src1, SLOT);
+      searchBothSlots(32, 31, -0.5, 0.1, 15, false);
+      finishPlainGroups(src, dst, 0, 31);
+      storeCodes(dst);
+      finishPlainGroups(src1, dst1, SLOT, 31);
+      storeCodes(dst1);
+      continue;
+    }
+    loadWeightedGroups(src, importance + (<usize>(block % blocksPerRow) << 10), 0);
+    loadWeightedGroups(src1, importance + (<usize>((block + next) % blocksPerRow) << 10), SLOT);
+    searchBothSlots(32, 31, -0.9, 0.05, 36, false);
     const d = searchWeightedScales();
     finishWeightedGroups(src, dst, 0, f32x4.extract_lane(d, 0), f32x4.extract_lane(d, 1), 31, 63);
     storeCodes(dst);
-    finishWeightedGroups(src1, dst1, 1, f32x4.extract_lane(d, 2), f32x4.extract_lane(d, 3), 31, 63);
+    finishWeightedGroups(src1, dst1, SLOT, f32x4.extract_lane(d, 2), f32x4.extract_lane(d, 3), 31, 63);
     storeCodes(dst1);
-    src += 2048;
-    dst += 2 * BLOCK_BYTES;
   }
 }
 

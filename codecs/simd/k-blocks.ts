@@ -33,31 +33,32 @@ export function loadGroups(src: usize, groupBytes: usize, dst: usize): void {
   transpose(src, src + groupBytes, src + 2 * groupBytes, src + 3 * groupBytes, count, dst + HALF);
 }
 
-/** Weights of the error, unweighted groups of 32: the group's root mean square plus |x|. */
-export function weighByMagnitude(): void {
+/** Weights of the error in a slot, unweighted groups of 32: the group's root mean square plus |x|. */
+export function weighByMagnitude(slot: usize): void {
+  const xs = X + slot, ws = W + slot;
   let sum0 = f32x4.splat(0), sum1 = sum0;
   for (let at: usize = 0; at < 512; at += 16) {
-    const x0 = v128.load(X + at), x1 = v128.load(X + at, HALF);
+    const x0 = v128.load(xs + at), x1 = v128.load(xs + at, HALF);
     sum0 = f32x4.add(sum0, f32x4.mul(x0, x0));
     sum1 = f32x4.add(sum1, f32x4.mul(x1, x1));
   }
   const rms0 = f32x4.sqrt(f32x4.div(sum0, f32x4.splat(32))), rms1 = f32x4.sqrt(f32x4.div(sum1, f32x4.splat(32)));
   for (let at: usize = 0; at < 512; at += 16) {
-    v128.store(W + at, f32x4.add(rms0, f32x4.abs(v128.load(X + at))));
-    v128.store(W + at, f32x4.add(rms1, f32x4.abs(v128.load(X + at, HALF))), HALF);
+    v128.store(ws + at, f32x4.add(rms0, f32x4.abs(v128.load(xs + at))));
+    v128.store(ws + at, f32x4.add(rms1, f32x4.abs(v128.load(xs + at, HALF))), HALF);
   }
 }
 
-/** Turns the importance in W into importance * sqrt(spread + x^2) and stores the groups' sums. */
-export function weighByImportance(count: i32, spread: f32, sums: usize): void {
-  const mean = f32x4.splat(spread);
+/** Turns the importance in a slot's W into importance * sqrt(spread + x^2) and stores the groups' sums. */
+export function weighByImportance(count: i32, spread: f32, sums: usize, slot: usize = 0): void {
+  const mean = f32x4.splat(spread), xs = X + slot, ws = W + slot;
   let sum0 = f32x4.splat(0), sum1 = sum0;
   for (let at: usize = 0, end = <usize>count << 4; at < end; at += 16) {
-    const x0 = v128.load(X + at), x1 = v128.load(X + at, HALF);
-    const w0 = f32x4.mul(v128.load(W + at), f32x4.sqrt(f32x4.add(mean, f32x4.mul(x0, x0))));
-    const w1 = f32x4.mul(v128.load(W + at, HALF), f32x4.sqrt(f32x4.add(mean, f32x4.mul(x1, x1))));
-    v128.store(W + at, w0);
-    v128.store(W + at, w1, HALF);
+    const x0 = v128.load(xs + at), x1 = v128.load(xs + at, HALF);
+    const w0 = f32x4.mul(v128.load(ws + at), f32x4.sqrt(f32x4.add(mean, f32x4.mul(x0, x0))));
+    const w1 = f32x4.mul(v128.load(ws + at, HALF), f32x4.sqrt(f32x4.add(mean, f32x4.mul(x1, x1))));
+    v128.store(ws + at, w0);
+    v128.store(ws + at, w1, HALF);
     sum0 = f32x4.add(sum0, w0);
     sum1 = f32x4.add(sum1, w1);
   }

@@ -1,13 +1,9 @@
 // Eight blocks of 32 of one row in eight lanes, with importance (q4_1, q5_1).
 import { f16BitsOfScales } from "./half";
 import { weighByImportance, searchedSixteen } from "./k-blocks";
-import { HALF, W, X, searchScalesAndMins } from "./k-scale-min";
+import { BASES, HALF, INVERSES, MINS, SCALES, W, X, searchFirstSlot } from "./k-scale-min";
 import { transpose } from "./lanes";
 
-const SCALES: usize = memory.data(32, 16);
-const MINS: usize = memory.data(32, 16);
-const INVERSES: usize = memory.data(32, 16);
-const BASES: usize = memory.data(32, 16);
 /** Halves: the scales of the eight blocks, then their minima, in the lower two bytes of each four. */
 const HALVES: usize = memory.data(64, 16);
 const CODES: usize = memory.data(32, 16);
@@ -20,7 +16,7 @@ export function searchEight(src: usize, importance: usize, blocks: i32, meanSqua
   transposeFour(importance, 0, last, W);
   transposeFour(importance, 512, last, W + HALF);
   weighByImportance(32, meanSquare, SCALES);
-  searchScalesAndMins(32, maxCode, -0.9, 0.05, 36, false, SCALES, MINS, INVERSES, BASES);
+  searchFirstSlot(32, maxCode, -0.9, 0.05, 36, false);
   v128.store(HALVES, f16BitsOfScales(v128.load(SCALES)));
   v128.store(HALVES, f16BitsOfScales(v128.load(SCALES, 16)), 16);
   v128.store(HALVES, f16BitsOfScales(f32x4.neg(v128.load(MINS))), 32);
