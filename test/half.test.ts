@@ -1,4 +1,5 @@
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
+import { findFormat } from "#dist/codecs/registry.js";
 import {
   bf16BitsOfF32Bits,
   f16BitsOfF32Bits,
@@ -9,6 +10,8 @@ import {
   f32BitsOfF16Bits,
   f32FromBits,
 } from "#dist/codecs/half.js";
+import type { Codec } from "#dist/codecs/codec.js";
+import { wasmTwin } from "./wasm.ts";
 
 /** A float of `exponentBits` and `mantissaBits` read by its definition, in f64. */
 function valueOf(bits: number, exponentBits: number, mantissaBits: number): number {
@@ -67,4 +70,42 @@ test("every f8 has its value", () => {
     const e4m3 = (byte & 0x7f) === 0x7f ? NaN : isTop ? (byte & 0x80 ? -magnitude : magnitude) : valueOf(byte, 4, 3);
     expect(f32FromBits(f32BitsOfE4m3Bits(byte))).toBe(e4m3);
   }
+});
+
+// The twins take short ways for runs of ordinary numbers, so each number also stands among unlike neighbours.
+const SCATTER = 40503; // odd: a permutation of the 65,536 numbers
+describe.each([1, SCATTER])("SIMD, every number, at steps of %i", (step) => {
+  const order = Uint16Array.from({ length: 65536 }, (_, i) => i * step);
+
+  test.each(["f16", "bf16"])("%s decodes as defined", (name) => {
+    const codec = findFormat(name) as Codec;
+    const [scalar, simd] = [new Float32Array(65536), new Float32Array(65536)];
+    const bytes = new Uint8Array(order.buffer);
+    codec.decode(bytes, scalar);
+    wasmTwin(codec)!.decode(bytes, simd);
+    expect(Buffer.compare(Buffer.from(simd.buffer), Buffer.from(scalar.buffer))).toBe(0);
+  });
+
+  test.each(["f16", "bf16"])("%s encodes ties and their neighbours as defined", (name) => {
+    const codec = findFormat(name) as Codec;
+    const toBits = name === "f16" ? f32BitsOfF16Bits : (half: number) => half << 16;
+    const halfUlp = name === "f16" ? 0x1000 : 0x8000;
+    for (const offset of [halfUlp - 1, halfUlp, halfUlp + 1]) {
+      const words = Uint32Array.from(order, (half) => toBits(half) + offset);
+      const weights = new Float32Array(words.buffer);
+      const [scalar, simd] = [new Uint8Array(131072), new Uint8Array(131072)];
+      codec.encode!(weights, scalar, { rowLength: 65536 });
+      wasmTwin(codec)!.encode!(weights, simd, { rowLength: 65536 });
+      expect(Buffer.compare(simd, scalar)).toBe(0);
+    }
+  });
+});
+
+test.each(["f8_e4m3", "f8_e5m2"])("SIMD, every %s decodes as defined", (name) => {
+  const codec = findFormat(name) as Codec;
+  const bytes = Uint8Array.from({ length: 256 }, (_, i) => i);
+  const [scalar, simd] = [new Float32Array(256), new Float32Array(256)];
+  codec.decode(bytes, scalar);
+  wasmTwin(codec)!.decode(bytes, simd);
+  expect(simd).toEqual(scalar);
 });
