@@ -3,7 +3,8 @@
 import { extremes } from "./simd/extreme";
 import { f16BitsOfScales, splatF16 } from "./simd/half";
 import { inverseOrNaN, storeHalves } from "./simd/lanes";
-import { SCALES, searchRowGroup, storeNibbles, sumOfSquares } from "./simd/signed-search";
+import { meanSquareOfRow } from "./simd/row-means";
+import { SCALES, searchRowGroup, storeNibbles } from "./simd/signed-search";
 import { codesOfSixteen, highNibbles, joinNibbles, lowNibbles, storeProducts } from "./simd/sixteen";
 
 const BLOCK_SIZE: i32 = 32;
@@ -12,7 +13,9 @@ const BLOCK_BYTES: usize = 18;
 export function encode_q4_0(src: usize, dst: usize, rows: i32, rowLength: i32, importance: usize): void {
   if (importance != 0) {
     const rowBytes = <usize>(rowLength / BLOCK_SIZE) * BLOCK_BYTES;
-    for (; rows > 0; rows--, src += <usize>rowLength << 2, dst += rowBytes) encodeRow(src, dst, rowLength, importance);
+    for (let row = 0; row < rows; row++, src += <usize>rowLength << 2, dst += rowBytes) {
+      encodeRow(src, dst, rowLength, importance, meanSquareOfRow(src, row, rows, rowLength));
+    }
     return;
   }
   const blocks = (rows * rowLength) / BLOCK_SIZE;
@@ -40,9 +43,8 @@ function codes(src: usize, inverse: v128): v128 {
   return joinNibbles(codesOfSixteen(src, inverse, 8.5, 15), codesOfSixteen(src + 64, inverse, 8.5, 15));
 }
 
-function encodeRow(src: usize, dst: usize, rowLength: i32, importance: usize): void {
+function encodeRow(src: usize, dst: usize, rowLength: i32, importance: usize, meanSquare: f32): void {
   const blocks = rowLength / BLOCK_SIZE;
-  const meanSquare = sumOfSquares(src, rowLength) / <f32>rowLength;
   for (let block = 0; block < blocks; block += 4) {
     const n1: usize = block + 1 < blocks ? 1 : 0;
     const n2: usize = block + 2 < blocks ? n1 + 1 : n1;

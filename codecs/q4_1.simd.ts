@@ -2,8 +2,8 @@
 import { storeExtents } from "./simd/extent";
 import { f16BitsOfScales, splatF16 } from "./simd/half";
 import { inverseOrNaN, storeHalves } from "./simd/lanes";
+import { meanSquareOfRow } from "./simd/row-means";
 import { codesFound, scaleAndMin, searchEight } from "./simd/row-scale-min";
-import { sumOfSquares } from "./simd/signed-search";
 import { codesAboveMin, highNibbles, joinNibbles, lowNibbles, storeProductsPlus } from "./simd/sixteen";
 
 const BLOCK_SIZE: i32 = 32;
@@ -14,7 +14,9 @@ const EXTENTS: usize = memory.data(32, 16);
 export function encode_q4_1(src: usize, dst: usize, rows: i32, rowLength: i32, importance: usize): void {
   if (importance != 0) {
     const rowBytes = <usize>(rowLength / BLOCK_SIZE) * BLOCK_BYTES;
-    for (; rows > 0; rows--, src += <usize>rowLength << 2, dst += rowBytes) encodeRow(src, dst, rowLength, importance);
+    for (let row = 0; row < rows; row++, src += <usize>rowLength << 2, dst += rowBytes) {
+      encodeRow(src, dst, rowLength, importance, meanSquareOfRow(src, row, rows, rowLength));
+    }
     return;
   }
   const blocks = (rows * rowLength) / BLOCK_SIZE;
@@ -51,8 +53,7 @@ function storeCodes(low: v128, high: v128, dst: usize): void {
   v128.store(dst, joinNibbles(low, high), 4);
 }
 
-function encodeRow(src: usize, dst: usize, rowLength: i32, importance: usize): void {
-  const meanSquare = sumOfSquares(src, rowLength) / <f32>rowLength;
+function encodeRow(src: usize, dst: usize, rowLength: i32, importance: usize, meanSquare: f32): void {
   for (let blocks = rowLength / BLOCK_SIZE; blocks > 0; blocks -= 8, importance += 1024) {
     const count = min<i32>(blocks, 8);
     searchEight(src, importance, count, meanSquare, 15);
