@@ -207,7 +207,7 @@ interface BinScale {
 function binScale(bins: number, dimension: 1 | 2): BinScale {
   const side = bins / 2 - 1;
   if (dimension === 2) return { inner: side / BIN_RANGE, outer: side / BIN_RANGE, offset: 0 };
-  const inner = 2;
+  const inner = bins / 128;
   const outer = (side - BIN_KNEE * inner) / (BIN_RANGE - BIN_KNEE);
   return { inner, outer, offset: BIN_KNEE * (inner - outer) };
 }
@@ -240,7 +240,11 @@ function nearestToZero(format: CodebookFormat, { tables, levels }: Codebook): nu
   for (let t = 0; t < tables.length / format.tableLength; t++) {
     for (let q = 0; q < points; q++) {
       let norm = 0;
-      for (let d = 0; d < format.dimension; d++) norm += tables[t * format.tableLength + d * points + q]! ** 2;
+      for (let d = 0; d < format.dimension; d++) {
+        const entry = tables[t * format.tableLength + d * points + q]!;
+        // A level of zero leaves the sign of the entry: +0 is wanted.
+        norm += levels[level] === 0 ? (entry < 0 ? 1 : 0) : entry * entry;
+      }
       if (norm < least) {
         least = norm;
         found = level | (t << 8) | (q << 16);

@@ -11,7 +11,7 @@
  */
 import type { Codebook, CodebookFormat, Effort } from "../../codecs/codec.ts";
 import { prepareCodebook, REACH } from "../../codecs/codebook-prepare.ts";
-import { assignGroups, type MakeAssignGroups } from "./assign-groups.ts";
+import { assignGroups, type GroupChoices, type MakeAssignGroups } from "./assign-groups.ts";
 import { compandedPoints } from "./companding.ts";
 import { fitLevels } from "./fit-levels.ts";
 import { improveTables, roundTables, splitTables } from "./table-statistics.ts";
@@ -58,13 +58,15 @@ export function fitCodebook(format: CodebookFormat, sample: Float32Array, option
 
   let entries = startTable(format, spreadSample, spreadImportance);
   let tables = roundTables(format, entries);
+  let choices: GroupChoices;
+  let used = 0;
   for (;;) {
     const present = entries.length / format.tableLength;
     const isLast = present === count;
     const schedule = isLast ? last : split;
     for (const [round, groupsPerTable] of schedule.entries()) {
-      const used = Math.min(groups, Math.max(START_GROUPS, present * groupsPerTable));
-      const choices = assign(prepareCodebook(format, { tables, levels: NO_LEVELS }, "fast"), used);
+      used = Math.min(groups, Math.max(START_GROUPS, present * groupsPerTable));
+      choices = assign(prepareCodebook(format, { tables, levels: NO_LEVELS }, "fast"), used);
       const improved = improveTables(format, gather(present, used), entries);
       const isSettling = round + 1 === schedule.length;
       entries = improved.map((entry, k) => entries[k]! + (isSettling ? 1 : STRIDE) * (entry - entries[k]!));
@@ -75,9 +77,8 @@ export function fitCodebook(format: CodebookFormat, sample: Float32Array, option
     }
     if (isLast) break;
   }
-  const choices = assign(prepareCodebook(format, { tables, levels: NO_LEVELS }, "fast"), groups);
-  const energies = entryEnergies(format, tables, choices, groups, spreadImportance);
-  return { tables, levels: fitLevels(Float64Array.from(choices.scales), energies, 256) };
+  const energies = entryEnergies(format, tables, choices!, used, spreadImportance);
+  return { tables, levels: fitLevels(Float64Array.from(choices!.scales.subarray(0, used)), energies, 256) };
 }
 
 function checkOptions(format: CodebookFormat, sample: Float32Array, { tables, importance }: FitOptions): void {
@@ -104,7 +105,7 @@ function spreadGroups(
   const reorder = (values: Float32Array): Float32Array => {
     const out = new Float32Array(values.length);
     for (let g = 0, from = 0; g < groups; g++, from = (from + step) % groups) {
-      out.set(values.subarray(from * blockSize, (from + 1) * blockSize), g * blockSize);
+      for (let j = 0; j < blockSize; j++) out[g * blockSize + j] = values[from * blockSize + j]!;
     }
     return out;
   };

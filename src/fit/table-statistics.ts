@@ -8,7 +8,7 @@ import { BINS_PER_UNIT, type GroupChoices, type TableSums } from "./assign-group
 import { improveEntries } from "./improve-entries.ts";
 
 /** Rounds of power iteration for the direction of a split. */
-const POWER_ROUNDS = 6;
+const POWER_ROUNDS = 4;
 
 /**
  * Better entries for the gathered sums.
@@ -95,7 +95,7 @@ function groupsByTable(choices: GroupChoices, count: number, tables: number): nu
 }
 
 /** Groups that are looked at for one table's split. */
-const MOST_MEMBERS = 256;
+const MOST_MEMBERS = 64;
 /** A table is moved by this part of the spread of its groups' wishes. */
 const SPLIT_SHARE = 0.5;
 
