@@ -7,6 +7,7 @@ import type { Model } from "#dist/src/read/model.js";
 import { temporaryFolder } from "./support/gguf-file.ts";
 import { readWeights } from "./support/read-weights.ts";
 import { countingTensors } from "./support/safetensors-file.ts";
+import { sentencePieceFile } from "./support/sentencepiece-file.ts";
 
 const FIXTURE = fileURLToPath(new URL("../fixtures/fable", import.meta.url));
 const FOLDER = join(FIXTURE, "hf");
@@ -72,6 +73,104 @@ test("an unknown way to cut text is noted", async () => {
   const model = await openModel(variant(tokenizer({ pre_tokenizer: { type: "Whitespace" } })));
   expect(model.metadata.get("tokenizer.ggml.pre")!).toMatchObject({ value: "default" });
   expect(model.notes).toEqual([expect.stringMatching(/tokenizer.ggml.pre/)]);
+});
+
+const PIECES = [
+  { text: "<unk>", score: 0, kind: 2 },
+  { text: "<s>", score: 0, kind: 3 },
+  { text: "<0x0A>", score: 0, kind: 6 },
+  { text: "▁a", score: -1, kind: 1 },
+  { text: "b", score: -2.5, kind: 4 },
+];
+const values = (model: Model, key: string) => {
+  const value = model.metadata.get(`tokenizer.ggml.${key}`);
+  return value?.type === "array" ? Array.from(value.values) : value?.value;
+};
+
+test("a SentencePiece model gives pieces, scores and kinds; the config names tokens that were added", async () => {
+  const folder = variant({
+    "tokenizer.model": sentencePieceFile(PIECES),
+    "tokenizer.json": undefined,
+    "tokenizer_config.json": JSON.stringify({
+      add_bos_token: true,
+      add_prefix_space: false,
+      added_tokens_decoder: { 6: { content: "<|im_end|>", special: true }, 7: { content: "x▁y", special: false } },
+    }),
+  });
+  const model = await openModel(folder);
+  expect(model.notes).toBeUndefined();
+  expect(values(model, "model")).toBe("llama");
+  expect((values(model, "tokens") as string[]).slice(0, 9)).toEqual([
+    ...PIECES.map(({ text }) => text),
+    ...["[PAD5]", "<|im_end|>", "x y", "[PAD8]"],
+  ]);
+  expect((values(model, "scores") as number[]).slice(0, 9)).toEqual([0, 0, 0, -1, -2.5, -10000, -1000, -1000, -10000]);
+  expect((values(model, "token_type") as number[]).slice(0, 9)).toEqual([2, 3, 6, 1, 1, 5, 3, 4, 5]);
+  expect(values(model, "add_bos_token")).toBe(true);
+  expect(values(model, "add_space_prefix")).toBe(false);
+});
+
+test("SentencePiece pieces in a tokenizer.json are scored by the rank of their merges", async () => {
+  const vocab = { "<unk>": 0, "<0x41>": 1, a: 2, b: 3, ab: 4, aba: 5 };
+  const model = { type: "BPE", byte_fallback: true, unk_token: "<unk>", vocab, merges: ["a b", ["ab", "a"]] };
+  const special = { id: 0, content: "<unk>", special: true };
+  const read = await openModel(variant(tokenizer({ model, added_tokens: [special] })));
+  expect(values(read, "model")).toBe("llama");
+  expect((values(read, "token_type") as number[]).slice(0, 6)).toEqual([2, 6, 1, 1, 1, 1]);
+  expect((values(read, "scores") as number[]).slice(2, 6)).toEqual([0, 0, -0, -1]);
+});
+
+test("added tokens of a byte-level vocabulary are control tokens or the user's", async () => {
+  const added = [
+    { id: 509, content: "<|odd|>", special: false },
+    { id: 510, content: "two▁words", special: false },
+    { id: 511, content: "<|endoftext|>", special: true },
+  ];
+  const model = await openModel(variant(tokenizer({ added_tokens: added })));
+  expect((values(model, "tokens") as string[]).slice(-3)).toEqual(["<|odd|>", "two words", "<|endoftext|>"]);
+  expect((values(model, "token_type") as number[]).slice(-3)).toEqual([3, 4, 3]);
+});
+
+test("special tokens, templates and what is added to a text", async () => {
+  const template = {
+    type: "TemplateProcessing",
+    single: [{ SpecialToken: { id: "<|endoftext|>" } }, { Sequence: { id: "A" } }],
+  };
+  const change = {
+    ...tokenizer({ post_processor: { type: "Sequence", processors: [{ type: "ByteLevel" }, template] } }),
+    "tokenizer_config.json": JSON.stringify({
+      ...{ bos_token: { content: "<|endoftext|>" }, pad_token: "<|endoftext|>", mask_token: "none such" },
+      chat_template: [
+        { name: "tools", template: "T" },
+        { name: "default", template: "D" },
+      ],
+    }),
+  };
+  const model = await openModel(variant(change));
+  expect(values(model, "bos_token_id")).toBe(511);
+  expect(values(model, "padding_token_id")).toBe(511);
+  expect(values(model, "mask_token_id")).toBeUndefined();
+  expect(values(model, "add_bos_token")).toBe(true);
+  expect(model.metadata.get("tokenizer.chat_template")).toEqual({ type: "string", value: "D" });
+});
+
+const LLAMA3_PATTERN =
+  "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}{1,3}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+";
+const split = (Regex: string) => ({ type: "Split", pattern: { Regex }, behavior: "Isolated", invert: false });
+const bytes = { type: "ByteLevel", add_prefix_space: false, trim_offsets: true, use_regex: false };
+const sequence = (...pretokenizers: object[]) => ({ type: "Sequence", pretokenizers });
+
+test.each<[string, object, object]>([
+  ["llama-bpe", sequence(split(LLAMA3_PATTERN), bytes), { ignore_merges: true }],
+  ["smaug-bpe", sequence(split(LLAMA3_PATTERN), bytes), {}],
+  ["qwen2", sequence(split(LLAMA3_PATTERN.replace("{1,3}", "")), bytes), {}],
+  ["smollm", sequence({ type: "Digits", individual_digits: true }, { ...bytes, use_regex: true }), {}],
+  ["gpt-2", { ...bytes, use_regex: true }, {}],
+  ["default", sequence(split("\\w+"), bytes), {}],
+])("text that is cut so is %s to llama.cpp", async (name, pre, change) => {
+  const model = { ...(json("tokenizer.json")["model"] as object), ...change };
+  const read = await openModel(variant(tokenizer({ pre_tokenizer: pre, model })));
+  expect(values(read, "pre")).toBe(name);
 });
 
 test("a tied head is left to the embeddings", async () => {
@@ -168,6 +267,30 @@ test.each<[string, () => string, string, RegExp]>([
     () => variant(tokenizer({ added_tokens: [{ id: 512, content: "x" }] })),
     "bad-format",
     /id below 512/,
+  ],
+  [
+    "a SentencePiece model of rubbish",
+    () => variant({ "tokenizer.model": Uint8Array.of(0x0a, 0xff, 0xff, 0xff) }),
+    "bad-format",
+    /tokenizer.model: byte 4: expected another byte/,
+  ],
+  [
+    "a SentencePiece model with a piece past its end",
+    () => variant({ "tokenizer.model": Uint8Array.of(0x0a, 5, 0x0a, 1) }),
+    "bad-format",
+    /tokenizer.model: byte 2: expected at most 2 bytes, found 5/,
+  ],
+  [
+    "an empty SentencePiece model",
+    () => variant({ "tokenizer.model": "" }),
+    "bad-format",
+    /SentencePiece model, found none/,
+  ],
+  [
+    "two tokens with one id",
+    () => variant(tokenizer({ model: { ...(json("tokenizer.json")["model"] as object), vocab: { a: 1, b: 1 } } })),
+    "bad-format",
+    /tokens "a" and "b" share id 1/,
   ],
   ["a tokenizer without model", () => variant(tokenizer({ model: 1 })), "bad-format", /"model"/],
   ["two keys alike", () => variant({ "config.json": '{"a": 1, "b": {"a": 2}, "a": 3}' }), "bad-format", /"a" twice/],

@@ -1,7 +1,7 @@
 /** Opening files that came from elsewhere: they must be there, be files, and be closed again. */
 import { closeSync, fstatSync, openSync } from "node:fs";
 import { QuantizeError } from "../errors.ts";
-import { cursorOver, type Cursor } from "./byte-cursor.ts";
+import { cursorOver, readBytes, type Cursor } from "./byte-cursor.ts";
 
 /**
  * Opens a file, hands a cursor at its start to `read`, and closes it.
@@ -16,6 +16,19 @@ export function withCursor<T>(path: string, read: (cursor: Cursor) => T): T {
   } finally {
     closeSync(fd);
   }
+}
+
+/**
+ * Reads a whole file into memory of its own.
+ * @throws QuantizeError `bad-format` when it is longer than `maxBytes`, `io`
+ */
+export function readWholeFile(path: string, maxBytes: number): Uint8Array {
+  return withCursor(path, (cursor) => {
+    if (cursor.byteLength > maxBytes) {
+      throw new QuantizeError("bad-format", `${path}: expected at most ${maxBytes} bytes, found ${cursor.byteLength}`);
+    }
+    return readBytes(cursor, cursor.byteLength).slice();
+  });
 }
 
 /** Opens a file for reading. The caller closes it. */

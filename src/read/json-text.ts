@@ -1,7 +1,6 @@
 /** JSON from elsewhere: bounded, valid UTF-8, and no key twice in an object. */
 import { QuantizeError } from "../errors.ts";
-import { readBytes } from "./byte-cursor.ts";
-import { withCursor } from "./input-file.ts";
+import { readWholeFile } from "./input-file.ts";
 import { quote } from "./quote.ts";
 
 /** A JSON object. */
@@ -15,16 +14,7 @@ const MAX_JSON_BYTES = 1 << 28;
  * @throws QuantizeError `io` or `bad-format`, naming the file
  */
 export function readJsonObject(path: string): JsonObject {
-  const bytes = withCursor(path, (cursor) => {
-    if (cursor.byteLength > MAX_JSON_BYTES) {
-      throw new QuantizeError(
-        "bad-format",
-        `${path}: expected at most ${MAX_JSON_BYTES} bytes of JSON, found ${cursor.byteLength}`,
-      );
-    }
-    return readBytes(cursor, cursor.byteLength).slice();
-  });
-  return parseJsonObject(bytes, path);
+  return parseJsonObject(readWholeFile(path, MAX_JSON_BYTES), path);
 }
 
 /**

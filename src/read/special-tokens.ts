@@ -4,6 +4,7 @@
  */
 import { isJsonObject, type JsonObject } from "./json-text.ts";
 import type { Metadata } from "./model.ts";
+import type { TokenizerFiles } from "./tokenizer-files.ts";
 
 /** Names in Hugging Face's files, and the GGUF key of the id (the misspelling is the format's). */
 const SPECIAL_TOKENS: readonly (readonly [name: string, key: string])[] = [
@@ -15,15 +16,6 @@ const SPECIAL_TOKENS: readonly (readonly [name: string, key: string])[] = [
   ["cls", "tokenizer.ggml.cls_token_id"],
   ["mask", "tokenizer.ggml.mask_token_id"],
 ];
-
-/** The three files, parsed; a missing one is an empty object. */
-export interface TokenizerFiles {
-  readonly tokenizer: JsonObject;
-  readonly tokenizerConfig: JsonObject;
-  readonly config: JsonObject;
-  /** `chat_template.jinja`, where it is a file of its own. */
-  readonly chatTemplate?: string;
-}
 
 /** Adds ids below `vocabularySize`, the `add_..._token` flags and the chat template. */
 export function addSpecialTokens(metadata: Metadata, files: TokenizerFiles, vocabularySize: number): void {

@@ -1,21 +1,29 @@
 /**
- * The vocabulary of a Hugging Face folder as GGUF metadata: byte-level BPE as `tokenizer.json` describes it. Other
- * kinds are left out with a note; the weights are worth converting without it.
+ * The vocabulary of a Hugging Face folder as GGUF metadata: SentencePiece (`tokenizer.model`, or what became of it in
+ * `tokenizer.json`) and byte-level BPE. Other kinds are left out with a note; the weights are worth having without.
  */
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { QuantizeError } from "../errors.ts";
-import { isJsonObject, readJsonObject, type JsonObject } from "./json-text.ts";
+import { readWholeFile } from "./input-file.ts";
+import { isJsonObject, type JsonObject } from "./json-text.ts";
 import type { Metadata } from "./model.ts";
+import { parseSentencePiece, TOKEN_KIND } from "./parse-sentencepiece.ts";
 import { preTokenizerName } from "./pre-tokenizer.ts";
 import { quote } from "./quote.ts";
 import { addSpecialTokens } from "./special-tokens.ts";
+import {
+  emptyTokens,
+  mergePairs,
+  placeAddedTokens,
+  placeToken,
+  readTokenizerFiles,
+  type TokenizerFiles,
+  type TokenList,
+} from "./tokenizer-files.ts";
 
-/** llama.cpp's kinds of tokens. */
-const NORMAL = 1;
-const CONTROL = 3;
-const USER_DEFINED = 4;
-const UNUSED = 5;
+/** Largest SentencePiece model: real ones have up to 5 MB. */
+const MAX_MODEL_BYTES = 1 << 27;
 
 /**
  * Adds `tokenizer.*` keys.
@@ -26,42 +34,32 @@ export function addVocabulary(
   metadata: Metadata,
   folder: string,
   config: JsonObject,
-  vocabularySize: number,
+  size: number,
 ): string | undefined {
+  const files = readTokenizerFiles(folder, config);
+  const modelPath = join(folder, "tokenizer.model");
   const path = join(folder, "tokenizer.json");
-  if (!existsSync(path)) return withoutVocabulary(metadata, "no tokenizer.json in the folder");
-  const tokenizer = readJsonObject(path);
-  const { model } = tokenizer;
-  if (!isJsonObject(model)) throw new QuantizeError("bad-format", `${path}: key "model": expected an object`);
-  if (model["type"] !== "BPE" || model["byte_fallback"] === true || !isByteLevel(tokenizer)) {
-    return withoutVocabulary(metadata, "its tokenizer is not of the kind byte-level BPE");
+  const { model } = files.tokenizer;
+  if (existsSync(modelPath)) {
+    addPieces(metadata, files, sentencePieceTokens(modelPath, files, size));
+    return undefined;
   }
-  const { texts, types } = listTokens(tokenizer, model, vocabularySize, path);
-  const merges = mergesOf(model, path);
-  const pre = preTokenizerName(tokenizer);
-  metadata.set("tokenizer.ggml.model", { type: "string", value: "gpt2" });
-  metadata.set("tokenizer.ggml.pre", { type: "string", value: pre ?? "default" });
-  metadata.set("tokenizer.ggml.tokens", { type: "array", elementType: "string", values: texts });
-  metadata.set("tokenizer.ggml.token_type", { type: "array", elementType: "int32", values: types });
-  metadata.set("tokenizer.ggml.merges", { type: "array", elementType: "string", values: merges });
-  const tokenizerConfig = readOptional(join(folder, "tokenizer_config.json"));
-  const templatePath = join(folder, "chat_template.jinja");
-  const chatTemplate = existsSync(templatePath) ? readFileSync(templatePath, "utf8") : undefined;
-  const files = { tokenizer, tokenizerConfig, config, ...(chatTemplate === undefined ? {} : { chatTemplate }) };
-  addSpecialTokens(metadata, files, vocabularySize);
-  return pre === undefined
-    ? `the way ${path} cuts text is not known to us: tokenizer.ggml.pre is "default", set it with --override-kv`
-    : undefined;
+  if (!existsSync(path)) return withoutVocabulary(metadata, "no tokenizer.json in the folder");
+  if (!isJsonObject(model)) throw new QuantizeError("bad-format", `${path}: key "model": expected an object`);
+  if (model["type"] === "BPE" && model["byte_fallback"] === true) {
+    addPieces(metadata, files, rankedTokens(path, files, model, size));
+    return undefined;
+  }
+  if (model["type"] !== "BPE" || !isByteLevel(files.tokenizer)) {
+    return withoutVocabulary(metadata, "its tokenizer is neither SentencePiece nor byte-level BPE");
+  }
+  return addByteLevel(metadata, files, model, size, path);
 }
 
 /** llama.cpp loads such a file; it can evaluate tokens, not text. */
 function withoutVocabulary(metadata: Metadata, reason: string): string {
   metadata.set("tokenizer.ggml.model", { type: "string", value: "none" });
   return `converted without vocabulary: ${reason}`;
-}
-
-function readOptional(path: string): JsonObject {
-  return existsSync(path) ? readJsonObject(path) : {};
 }
 
 function isByteLevel({ decoder, pre_tokenizer: pre }: JsonObject): boolean {
@@ -72,61 +70,104 @@ function isByteLevel({ decoder, pre_tokenizer: pre }: JsonObject): boolean {
   return hasByteLevel(decoder) || hasByteLevel(pre);
 }
 
-/** Text and kind of each id; ids without a token get a placeholder, as llama.cpp wants one for each row. */
-function listTokens(
-  tokenizer: JsonObject,
+function addTokens(metadata: Metadata, model: string, pre: string, { texts, kinds, scores }: TokenList): void {
+  metadata.set("tokenizer.ggml.model", { type: "string", value: model });
+  metadata.set("tokenizer.ggml.pre", { type: "string", value: pre });
+  metadata.set("tokenizer.ggml.tokens", { type: "array", elementType: "string", values: texts });
+  if (model === "llama") {
+    metadata.set("tokenizer.ggml.scores", { type: "array", elementType: "float32", values: scores });
+  }
+  metadata.set("tokenizer.ggml.token_type", { type: "array", elementType: "int32", values: kinds });
+}
+
+function addByteLevel(
+  metadata: Metadata,
+  files: TokenizerFiles,
   model: JsonObject,
-  vocabularySize: number,
+  size: number,
   path: string,
-): { texts: string[]; types: Int32Array } {
-  const texts = Array.from({ length: vocabularySize }, (_, id) => `[PAD${id}]`);
-  const types = new Int32Array(vocabularySize).fill(UNUSED);
-  const place = (id: unknown, text: string, type: number) => {
-    if (typeof id !== "number" || !Number.isInteger(id) || id < 0 || id >= vocabularySize) {
-      const expected = `expected an id below ${vocabularySize} (vocab_size of the config)`;
-      throw new QuantizeError("bad-format", `${path}: token ${quote(text)}: ${expected}, found ${String(id)}`);
-    }
-    if (types[id] === NORMAL && texts[id] !== text) {
-      throw new QuantizeError("bad-format", `${path}: tokens ${quote(texts[id]!)} and ${quote(text)} share id ${id}`);
-    }
-    texts[id] = text;
-    types[id] = type;
-  };
+): string | undefined {
+  const list = emptyTokens(size);
+  placeVocabulary(list, model, path, () => TOKEN_KIND.normal);
+  placeAddedTokens(list, files.tokenizer["added_tokens"], path);
+  const pre = preTokenizerName(files.tokenizer);
+  addTokens(metadata, "gpt2", pre ?? "default", list);
+  // Parts may hold spaces in the form of pairs: these are byte-encoded, as everything else is.
+  const merges = mergePairs(model["merges"], path).map(([left, right]) =>
+    `${left}\n${right}`.replaceAll(" ", "Ġ").replace("\n", " "),
+  );
+  metadata.set("tokenizer.ggml.merges", { type: "array", elementType: "string", values: merges });
+  addSpecialTokens(metadata, files, size);
+  return pre === undefined
+    ? `the way ${path} cuts text is not known to us: tokenizer.ggml.pre is "default", set it with --override-kv`
+    : undefined;
+}
+
+/** Places `model.vocab`. */
+function placeVocabulary(list: TokenList, model: JsonObject, path: string, kindOf: (text: string) => number): void {
   if (!isJsonObject(model["vocab"])) {
     throw new QuantizeError("bad-format", `${path}: key "model.vocab": expected an object`);
   }
-  for (const [text, id] of Object.entries(model["vocab"])) place(id, text, NORMAL);
-  const added: unknown[] = Array.isArray(tokenizer["added_tokens"]) ? tokenizer["added_tokens"] : [];
-  for (const token of added) {
-    if (!isJsonObject(token) || typeof token["content"] !== "string") {
-      throw new QuantizeError("bad-format", `${path}: key "added_tokens": expected objects with a content`);
+  for (const [text, id] of Object.entries(model["vocab"])) {
+    const other = list.kinds[id as number] === TOKEN_KIND.unused ? undefined : list.texts[id as number];
+    if (other !== undefined) {
+      throw new QuantizeError(
+        "bad-format",
+        `${path}: tokens ${quote(other)} and ${quote(text)} share id ${String(id)}`,
+      );
     }
-    const { id, content, special } = token;
-    if (special === true || looksSpecial(content as string)) place(id, content as string, CONTROL);
-    // llama.cpp looks for these in the text as it stands, with spaces for the sign that tokenizers write instead.
-    else place(id, (content as string).replaceAll("▁", " "), USER_DEFINED);
+    placeToken(list, id, text, kindOf(text), 0, path);
   }
-  return { texts, types };
 }
 
-/** Tokens that some folders forget to mark: llama.cpp's converter takes them for control tokens, too. */
-function looksSpecial(text: string): boolean {
-  return (
-    ["<pad>", "<mask>", "<2mass>", "[@BOS@]"].includes(text) ||
-    (text.startsWith("<|") && text.endsWith("|>")) ||
-    (text.startsWith("<｜") && text.endsWith("｜>")) ||
-    (text.startsWith("<unused") && text.endsWith(">"))
+/** Pieces with the scores they were trained with. Those beyond the embeddings' rows do not count. */
+function sentencePieceTokens(path: string, { tokenizerConfig }: TokenizerFiles, size: number): TokenList {
+  const list = emptyTokens(size);
+  const pieces = parseSentencePiece(readWholeFile(path, MAX_MODEL_BYTES), path);
+  for (const [id, { text, score, kind }] of pieces.slice(0, size).entries()) {
+    // llama.cpp's converter takes user-defined pieces for normal ones; tokens added later are told apart below.
+    const isKnown = kind !== TOKEN_KIND.userDefined && kind >= TOKEN_KIND.normal && kind <= TOKEN_KIND.byte;
+    placeToken(list, id, text, isKnown ? kind : TOKEN_KIND.normal, score, path);
+  }
+  const decoder = tokenizerConfig["added_tokens_decoder"];
+  if (isJsonObject(decoder)) {
+    const added = Object.entries(decoder).map(([id, token]) => ({ ...(token as JsonObject), id: Number(id) }));
+    placeAddedTokens(
+      list,
+      added.filter(({ id }) => id < size),
+      path,
+    );
+  }
+  return list;
+}
+
+/**
+ * SentencePiece pieces from a `tokenizer.json`, which has no scores but lists merges from the best to the worst. What
+ * llama.cpp merges first is the piece with the highest score, so the rank of its first merge, negated, stands for it.
+ */
+function rankedTokens(path: string, { tokenizer }: TokenizerFiles, model: JsonObject, size: number): TokenList {
+  const list = emptyTokens(size);
+  const unknown = model["unk_token"];
+  placeVocabulary(list, model, path, (text) =>
+    /^<0x[0-9A-F]{2}>$/.test(text) ? TOKEN_KIND.byte : text === unknown ? TOKEN_KIND.unknown : TOKEN_KIND.normal,
   );
+  const ids = new Map(list.texts.map((text, id) => [text, id]));
+  const ranked = new Set<number>();
+  for (const [rank, [left, right]] of mergePairs(model["merges"], path).entries()) {
+    const id = ids.get(left + right);
+    if (id === undefined || ranked.has(id)) continue;
+    ranked.add(id);
+    list.scores[id] = -rank;
+  }
+  const unknownId = typeof unknown === "string" ? ids.get(unknown) : undefined;
+  placeAddedTokens(list, tokenizer["added_tokens"], path);
+  if (unknownId !== undefined) list.kinds[unknownId] = TOKEN_KIND.unknown;
+  return list;
 }
 
-/** Merges as "left right"; in the newer form of pairs, where parts may hold spaces, these are byte-encoded. */
-function mergesOf({ merges }: JsonObject, path: string): string[] {
-  if (!Array.isArray(merges)) throw new QuantizeError("bad-format", `${path}: key "model.merges": expected a list`);
-  return merges.map((merge: unknown, index) => {
-    if (typeof merge === "string") return merge;
-    if (Array.isArray(merge) && merge.length === 2 && merge.every((part) => typeof part === "string")) {
-      return merge.map((part) => part.replaceAll(" ", "Ġ")).join(" ");
-    }
-    throw new QuantizeError("bad-format", `${path}: merge ${index}: expected "left right" or a pair`);
-  });
+function addPieces(metadata: Metadata, files: TokenizerFiles, list: TokenList): void {
+  const prefix = files.tokenizerConfig["add_prefix_space"];
+  addTokens(metadata, "llama", "default", list);
+  if (typeof prefix === "boolean") metadata.set("tokenizer.ggml.add_space_prefix", { type: "bool", value: prefix });
+  addSpecialTokens(metadata, files, list.texts.length);
 }
