@@ -44,6 +44,10 @@ export const COMMANDS: Readonly<Record<string, CommandEntry>> = {
     summary: "compare two model files",
     load: async () => (await import("./commands/diff.ts")).diffCommand(),
   },
+  kernels: {
+    summary: "print C kernels for packed tensors",
+    load: async () => (await import("./commands/kernels.ts")).kernelsCommand(),
+  },
   schemes: {
     summary: "list every scheme with its bits per weight",
     load: async () => (await import("./commands/schemes.ts")).schemesCommand(),

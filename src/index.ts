@@ -24,6 +24,7 @@ export { inspectCodebooks, type InspectedCodebook } from "./inspect/inspect-code
 export { inspectElement, type ElementOptions, type InspectedElement } from "./inspect/inspect-element.ts";
 export { inspectModel, type InspectOptions, type Inspection } from "./inspect/inspect-model.ts";
 export { findTensor } from "./inspect/tensor-reader.ts";
+export { generateKernels, type GenerateOptions } from "./kernels/c/generate-kernels.ts";
 export { applyRecipe, type AppliedRecipe } from "./plan/apply-recipe.ts";
 export { formatRecipe, recipeForModel } from "./plan/format-recipe.ts";
 export { planConversion } from "./plan/plan-conversion.ts";

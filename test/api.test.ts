@@ -14,6 +14,7 @@ test("the public API is this, and every change of it is seen", () => {
     "findScheme",
     "findTensor",
     "formatRecipe",
+    "generateKernels",
     "htmlReport",
     "inspectCodebooks",
     "inspectElement",

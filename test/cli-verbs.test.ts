@@ -100,3 +100,15 @@ test("a recipe printed by the program is a recipe that it reads", () => {
   const [byName, byFile] = [json("plan", FABLE, "-s", "q4_k_m"), json("plan", FABLE, "-r", at("mix.yaml"))];
   expect(byFile.tensors).toEqual(byName.tensors);
 });
+
+test("kernels prints a C header, or writes it", () => {
+  const printed = cli(["kernels", "--target", "dotprod", "--type", "q4_cb"]);
+  expect(printed).toMatchObject({
+    code: 0,
+    stderr: "",
+    stdout: expect.stringMatching(/#ifndef[^]*q4_cb[^]*#endif\n$/),
+  });
+  expect(cli(["kernels", "--target", "dotprod", "--type", "q4_cb", "-o", at("kernels.h")]).stdout).toBe("");
+  expect(readFileSync(at("kernels.h"), "utf8")).toBe(printed.stdout);
+  expect(cli(["kernels", "--target", "dotprod", "--type", "q4_k"])).toMatchObject({ code: 2, stdout: "" });
+});
