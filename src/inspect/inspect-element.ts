@@ -1,4 +1,5 @@
 /** Where one weight lies and what it is worth: bytes, bits, scales, table, value, through any layout. */
+import type { BlockFormat, Codebook, CodebookFormat } from "../../codecs/codec.ts";
 import { isCodebookFormat } from "../../codecs/registry.ts";
 import { f16Value } from "../../codecs/half.ts";
 import { locate, wovenFieldOffset } from "../../layouts/locate.ts";
@@ -7,7 +8,7 @@ import { pack } from "../../layouts/weave.ts";
 import { QuantizeError } from "../errors.ts";
 import type { Model, Tensor } from "../read/model.ts";
 import { formatFloat32 } from "../report/format-number.ts";
-import { weaveOf, withTensorReader, type TensorReader } from "./tensor-reader.ts";
+import { weaveOf, withTensorReader } from "./tensor-reader.ts";
 
 /** A run of bits that belongs to the weight. */
 export interface ElementBits {
@@ -27,6 +28,15 @@ export interface ElementBits {
   readonly reading?: string;
 }
 
+/** What a weight of a codebook tensor is made of. */
+export interface CodebookChoice {
+  readonly level: number;
+  readonly code: number;
+  readonly entry: number;
+  /** All entries of the chosen table. */
+  readonly table: readonly number[];
+}
+
 export interface InspectedElement {
   readonly tensor: string;
   readonly codec: string;
@@ -43,6 +53,8 @@ export interface InspectedElement {
   readonly columnInBlock: number;
   readonly parts: readonly ElementBits[];
   readonly value: number;
+  /** Of codebook types: what the numbers above choose; value = level * entry. */
+  readonly choice?: CodebookChoice;
   /** The woven (or plain) block: its place in the tensor, its bytes, and where its fields begin. */
   readonly blockOffset: number;
   readonly blockBytes: readonly number[];
@@ -81,18 +93,30 @@ function unflip(weave: Weave, field: string, bit: number, bits: number, stored: 
   return bitsAt(Uint8Array.of(xor, xor, xor, xor), 0, bit, bits) ^ stored;
 }
 
-function readingOf(tensor: Tensor, slice: number, reader: TensorReader, bits: ElementBits): string | undefined {
-  const { format } = reader;
-  if (isCodebookFormat(format)) {
-    const codebook = tensor.codebooks?.[slice];
-    if (codebook === undefined) return undefined;
-    if (bits.field === "s") return `level ${formatFloat32(codebook.levels[bits.value] ?? 0)}`;
-    if (bits.field !== "t") return undefined;
-    const start = bits.value * format.tableLength;
-    return `entries ${[...codebook.tables.subarray(start, start + format.tableLength)].join(" ")}`;
+/** A half-precision scale as a number. */
+function readingOf({ kind }: BlockFormat, { field, bits, value }: ElementBits): string | undefined {
+  const isHalf = bits === 16 && kind === "uniform" && ["d", "dmin", "m"].includes(field);
+  return isHalf ? formatFloat32(f16Value(value)) : undefined;
+}
+
+/** What the numbers of a codebook tensor's weight stand for. Numbers that do not exist stand for zero. */
+function choiceOf(
+  { tableLength, dimension }: CodebookFormat,
+  { tables, levels }: Codebook,
+  column: number,
+  parts: readonly ElementBits[],
+): CodebookChoice {
+  const valueOf = (field: string): number => parts.find((part) => part.field === field)?.value ?? 0;
+  let [code, shift] = [0, 0];
+  for (const { field, value, bits } of parts) {
+    if (field === "s" || field === "t") continue;
+    code += value * 2 ** shift;
+    shift += bits;
   }
-  const isHalf = bits.bits === 16 && format.kind === "uniform" && ["d", "dmin", "m"].includes(bits.field);
-  return isHalf ? formatFloat32(f16Value(bits.value)) : undefined;
+  const table = [...tables.subarray(valueOf("t") * tableLength, (valueOf("t") + 1) * tableLength)];
+  // Of pairs, a table holds all first coordinates, then all second ones.
+  const entry = table[(column % dimension) * (tableLength / dimension) + code] ?? 0;
+  return { level: levels[valueOf("s")] ?? 0, code, entry, table };
 }
 
 /**
@@ -132,15 +156,19 @@ export async function inspectElement(
       const value = unflip(weave, field, bit, bits, stored);
       const place = { field, label, byteOffset, ...(isInPlace && { fileOffset: extent!.byteOffset + byteOffset }) };
       const read: ElementBits = { ...place, bit, bits, stored, value };
-      const reading = readingOf(tensor, slice, reader, read);
+      const reading = readingOf(format, read);
       return reading === undefined ? read : { ...read, reading };
     });
     const block = Math.floor(column / format.blockSize);
+    const codebook = tensor.codebooks?.[slice];
+    const choice =
+      isCodebookFormat(format) && codebook !== undefined ? choiceOf(format, codebook, column, parts) : undefined;
     const blockLength = weave.rowsPerGroup * format.blockBytes;
     return {
       ...{ tensor: tensor.name, codec: format.name, layout, storedLayout: tensor.layout, shape: tensor.shape },
       ...{ slice, row, column, block, columnInBlock: column % format.blockSize, parts },
       value: reader.weights(fullRow, fullRow + 1)[column]!,
+      ...(choice !== undefined && { choice }),
       blockOffset: tensorOffset + block * blockLength,
       blockBytes: [...woven.subarray(block * blockLength, (block + 1) * blockLength)],
       blockFields: weave.fields.map((field) => ({

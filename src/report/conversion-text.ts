@@ -17,7 +17,7 @@ import { fallbacksText, warningsText } from "./reasons-text.ts";
 import { textTable, type Column, type TableOptions } from "./text-table.ts";
 
 const COLUMNS: readonly Column<TensorReport>[] = [
-  { title: "tensor", cell: ({ name }) => name, shrink: "middle", minWidth: 16 },
+  { title: "tensor", cell: ({ name }) => name, shrink: "middle", minWidth: 25 },
   {
     title: "type",
     cell: ({ to }) => encodingName(to),

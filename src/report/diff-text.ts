@@ -16,7 +16,7 @@ const WHAT: Readonly<Record<TensorDifference["kind"], string>> = {
 };
 
 const COLUMNS: readonly Column<TensorDifference>[] = [
-  { title: "tensor", cell: ({ name }) => name, shrink: "middle", minWidth: 16 },
+  { title: "tensor", cell: ({ name }) => name, shrink: "middle", minWidth: 25 },
   { title: "what", cell: ({ kind }) => WHAT[kind] },
   { title: "first", cell: ({ a, shapeA, kind }) => (kind === "shape" ? shapeText(shapeA!) : (a ?? "")) },
   { title: "second", cell: ({ b, shapeB, kind }) => (kind === "shape" ? shapeText(shapeB!) : (b ?? "")) },

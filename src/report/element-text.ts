@@ -47,12 +47,21 @@ export function elementText(element: InspectedElement, options: TableOptions = {
   const columns = element.parts.some(({ fileOffset }) => fileOffset !== undefined)
     ? COLUMNS
     : COLUMNS.filter(({ title }) => title !== "in the file");
+  const shown = element.parts.some(({ reading }) => reading !== undefined)
+    ? columns
+    : columns.filter(({ title }) => title !== "reads");
+  const { choice } = element;
+  const product =
+    choice === undefined
+      ? ""
+      : ` = level ${formatFloat32(choice.level)} * entry ${choice.entry} (number ${choice.code} of the table)`;
   return [
     `${bold(printable(element.tensor))}, ${element.codec} in layout ${layout}${stored}`,
     `${place}: block ${element.block} of the row, weight ${element.columnInBlock} of the block`,
-    `value ${bold(formatFloat32(element.value))}`,
+    `value ${bold(formatFloat32(element.value))}${product}`,
     "",
-    textTable(columns, element.parts, options),
+    textTable(shown, element.parts, options),
+    ...(choice === undefined ? [] : ["", `table: ${choice.table.join(" ")}`]),
   ].join("\n");
 }
 

@@ -30,7 +30,7 @@ export function encodingsText(encodings: readonly EncodingShare[], options?: Tab
 }
 
 const TENSOR_COLUMNS: readonly Column<InspectedTensor>[] = [
-  { title: "tensor", cell: ({ name }) => name, shrink: "middle", minWidth: 16 },
+  { title: "tensor", cell: ({ name }) => name, shrink: "middle", minWidth: 25 },
   { title: "type", cell: encodingName },
   { title: "shape", cell: ({ shape }) => shapeText(shape) },
   { title: "bytes", cell: ({ byteLength }) => formatInteger(byteLength), align: "right" },

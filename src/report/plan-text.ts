@@ -8,7 +8,7 @@ import { fallbacksText, warningsText } from "./reasons-text.ts";
 import { textTable, type Column, type TableOptions } from "./text-table.ts";
 
 const COLUMNS: readonly Column<PlannedTensor>[] = [
-  { title: "tensor", cell: ({ name }) => name, shrink: "middle", minWidth: 16 },
+  { title: "tensor", cell: ({ name }) => name, shrink: "middle", minWidth: 25 },
   { title: "from", cell: ({ from }) => from, dropOrder: 1 },
   { title: "to", cell: encodingName },
   { title: "shape", cell: ({ shape }) => shapeText(shape), dropOrder: 2 },

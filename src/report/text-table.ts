@@ -6,7 +6,7 @@ export interface Column<Row> {
   readonly title: string;
   readonly cell: (row: Row) => string;
   readonly align?: "left" | "right";
-  /** May be cut down to `minWidth` when the table is too wide; `middle` keeps both ends. */
+  /** May be cut when the table is too wide, to `minWidth` before columns are left out; `middle` keeps both ends. */
   readonly shrink?: "middle" | "end";
   readonly minWidth?: number;
   /** Left out when the table is too wide even so, highest number first; absent: never left out. */
@@ -22,6 +22,7 @@ export interface TableOptions {
 }
 
 const GAP = "  ";
+const NARROWEST = 8;
 
 interface Sized<Row> {
   readonly column: Column<Row>;
@@ -38,17 +39,20 @@ function fit<Row>(columns: readonly Sized<Row>[], limit: number): readonly Sized
   for (;;) {
     let excess = totalWidth(kept) - limit;
     const shrinkable = kept.filter(({ column }) => column.shrink !== undefined);
-    const spare = shrinkable.reduce((sum, c) => sum + Math.max(0, c.width - (c.column.minWidth ?? 8)), 0);
+    const spare = shrinkable.reduce((sum, c) => sum + Math.max(0, c.width - (c.column.minWidth ?? NARROWEST)), 0);
     const droppable = kept.filter(({ column }) => column.dropOrder !== undefined);
     if (excess > spare && droppable.length > 0) {
       const worst = droppable.reduce((a, b) => (b.column.dropOrder! > a.column.dropOrder! ? b : a));
       kept = kept.filter((column) => column !== worst);
       continue;
     }
-    for (const column of shrinkable) {
-      const cut = Math.min(Math.max(0, excess), Math.max(0, column.width - (column.column.minWidth ?? 8)));
-      column.width -= cut;
-      excess -= cut;
+    // Down to what is still well read, and only then to what can be told apart.
+    for (const least of [(column: Column<Row>) => column.minWidth ?? NARROWEST, () => NARROWEST]) {
+      for (const column of shrinkable) {
+        const cut = Math.min(Math.max(0, excess), Math.max(0, column.width - least(column.column)));
+        column.width -= cut;
+        excess -= cut;
+      }
     }
     return kept;
   }

@@ -10,7 +10,7 @@ const isDamaged = ({ hash, manifestHash }: ComparedTensor): boolean =>
   manifestHash !== undefined && manifestHash !== hash;
 
 const COLUMNS: readonly Column<ComparedTensor>[] = [
-  { title: "tensor", cell: ({ name }) => name, shrink: "middle", minWidth: 16 },
+  { title: "tensor", cell: ({ name }) => name, shrink: "middle", minWidth: 25 },
   { title: "against", cell: ({ against }) => encodingName(against), dropOrder: 1 },
   { title: "type", cell: ({ encoding }) => encodingName(encoding) },
   { title: "bytes", cell: ({ byteLength }) => formatBytes(byteLength), align: "right", dropOrder: 2 },
