@@ -17,6 +17,7 @@ const word = new Int32Array(float.buffer);
 
 /** Adding this to an f32 below 2^22 in magnitude leaves the nearest integer (ties to even) in the low bits. */
 const ROUNDING_BIAS = 12582912;
+const ROUNDING_LIMIT = 4194304;
 
 /** Groups whose largest magnitude is below this count as zero. */
 export const SMALLEST_GROUP = fround(1e-15);
@@ -26,6 +27,7 @@ export const SMALLEST_GROUP = fround(1e-15);
  * ggml: arbitrary but defined; infinities give -2^22, NaN gives 0.
  */
 export function nearestInt(x: number): number {
+  if (x > -ROUNDING_LIMIT && x < ROUNDING_LIMIT) return fround(x + ROUNDING_BIAS) - ROUNDING_BIAS;
   if (x !== x) return 0;
   float[0] = x + ROUNDING_BIAS;
   return (word[0]! & 0x007fffff) - 0x00400000;
