@@ -2,6 +2,7 @@
 import type { ConversionOptions, ConversionReport } from "./engine/conversion.types.ts";
 import { announce } from "./engine/announce.ts";
 import { runConversion } from "./engine/run-conversion.ts";
+import { withEngine } from "./engine/start-engine.ts";
 import { planConversion } from "./plan/plan-conversion.ts";
 import type { PlanOptions } from "./plan/plan.types.ts";
 import { openModel } from "./read/open-model.ts";
@@ -21,9 +22,10 @@ export interface QuantizeOptions extends ConversionOptions, PlanOptions {
  * as `errors.ts` says
  */
 export async function quantize(options: QuantizeOptions): Promise<ConversionReport> {
-  announce(options, "open");
-  const model = await openModel(options.input);
-  announce(options, "plan");
-  const plan = planConversion(model, options);
-  return runConversion(plan, options.output, options);
+  return withEngine(options, async (engine) => {
+    announce(options, "open");
+    const model = await openModel(options.input);
+    announce(options, "plan");
+    return runConversion(planConversion(model, options), options.output, options, engine);
+  });
 }

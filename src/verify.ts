@@ -2,6 +2,7 @@
 import { announce } from "./engine/announce.ts";
 import type { QualityBudget, RunOptions, VerificationReport, VerifyLevel } from "./engine/conversion.types.ts";
 import { runComparison } from "./engine/run-comparison.ts";
+import { withEngine } from "./engine/start-engine.ts";
 import { openModel } from "./read/open-model.ts";
 
 export interface VerifyOptions extends RunOptions, QualityBudget {
@@ -19,7 +20,9 @@ export interface VerifyOptions extends RunOptions, QualityBudget {
  * `incompatible` when the two do not hold the same tensors
  */
 export async function verify(options: VerifyOptions): Promise<VerificationReport> {
-  announce(options, "open");
-  const [model, original] = await Promise.all([openModel(options.input), openModel(options.against)]);
-  return runComparison(model, original, options);
+  return withEngine(options, async (engine) => {
+    announce(options, "open");
+    const [model, original] = await Promise.all([openModel(options.input), openModel(options.against)]);
+    return runComparison(model, original, options, engine);
+  });
 }

@@ -9,11 +9,9 @@ import type { ComparedTensor, QualityBudget, RunOptions, VerificationReport, Ver
 import { sharedTensor } from "./jobs.ts";
 import { planJobMemory } from "./plan-memory.ts";
 import { pooledQuality, qualityOf } from "./results.ts";
-import { chooseBackend } from "./choose-backend.ts";
 import { runTasks } from "./run-tasks.ts";
+import { withEngine, type Engine } from "./start-engine.ts";
 import type { TensorJob } from "./tasks.types.ts";
-import { compileWasm } from "./wasm-module.ts";
-import { WorkerPool } from "./worker-pool.ts";
 
 export interface ComparisonOptions extends RunOptions, QualityBudget {
   readonly verify?: Exclude<VerifyLevel, "off">;
@@ -51,12 +49,14 @@ export async function runComparison(
   model: Model,
   original: Model,
   options: ComparisonOptions,
+  engine?: Engine,
 ): Promise<VerificationReport> {
+  if (engine === undefined) return withEngine(options, (own) => runComparison(model, original, options, own));
+  const { pool, backend } = engine;
   const start = performance.now();
   const { verify = "kernels", onProgress, signal } = options;
   const pairs = pairsOf(model, original);
   const manifest = await manifestOf(model.metadata, model.path);
-  const backend = chooseBackend(options.backend);
   const jobs: TensorJob[] = pairs.map(({ written, tensor }) => ({
     tensor: sharedTensor(tensor),
     codec: written.codec,
@@ -66,67 +66,63 @@ export async function runComparison(
     written: sharedTensor(written),
   }));
   const memory = planJobMemory(jobs, options);
-  const pool = new WorkerPool(memory.threads);
-  try {
-    const module = backend === "wasm" ? await compileWasm() : undefined;
-    const { results } = await runTasks(pool, {
-      setup: {
-        backend,
-        ...(module === undefined ? {} : { module }),
-        bandBytes: memory.bandBytes,
-        fitBytes: memory.fitBytes,
-        files: original.files,
-        writtenFiles: model.files,
-        outputPaths: [],
-        jobs,
-        verify,
-        effort: "normal",
-      },
-      phase: "compare",
-      jobBytes: pairs.map(({ written }) => storedBytes(written)),
-      ...(onProgress === undefined ? {} : { onProgress }),
-      ...(signal === undefined ? {} : { signal }),
-    });
-    const claims = new Map(manifest?.tensors.map((claim) => [claim.name, claim]));
-    const tensors = pairs.map(({ written, tensor }, index): ComparedTensor => {
-      const result = results[index]!;
-      const claim = claims.get(written.name);
-      return {
-        name: written.name,
-        shape: written.shape,
-        weights: elementCount(written.shape),
-        against: { codec: tensor.codec, layout: tensor.layout },
-        encoding: { codec: written.codec, layout: written.layout },
-        byteLength: storedBytes(written),
-        quality: qualityOf(result)!,
-        hash: formatHash(result.hash),
-        ...(claim === undefined ? {} : { manifestHash: claim.hash }),
-        seconds: result.seconds,
-      };
-    });
-    const pooled = pooledQuality(
-      results.flatMap((result, index) => {
-        const { written, tensor } = pairs[index]!;
-        return written.codec === tensor.codec ? [] : [{ ...result, codec: written.codec }];
-      }),
-    ) ?? { nmse: 0, cosine: 1 };
-    const report: VerificationReport = {
-      input: model.path,
-      against: original.path,
-      tensors,
-      damaged: tensors.filter((t) => t.manifestHash !== undefined && t.manifestHash !== t.hash).map((t) => t.name),
-      ...pooled,
-      hasManifest: manifest !== undefined,
+  await pool.shrink(memory.threads);
+  const module = await engine.module;
+  const { results } = await runTasks(pool, {
+    setup: {
       backend,
-      threads: memory.threads,
-      seconds: (performance.now() - start) / 1000,
+      ...(module === undefined ? {} : { module }),
+      bandBytes: memory.bandBytes,
+      fitBytes: memory.fitBytes,
+      files: original.files,
+      writtenFiles: model.files,
+      outputPaths: [],
+      jobs,
+      verify,
+      effort: "normal",
+    },
+    phase: "compare",
+    jobBytes: pairs.map(({ written }) => storedBytes(written)),
+    ...(onProgress === undefined ? {} : { onProgress }),
+    ...(signal === undefined ? {} : { signal }),
+  });
+  const claims = new Map(manifest?.tensors.map((claim) => [claim.name, claim]));
+  const tensors = pairs.map(({ written, tensor }, index): ComparedTensor => {
+    const result = results[index]!;
+    const claim = claims.get(written.name);
+    return {
+      name: written.name,
+      shape: written.shape,
+      weights: elementCount(written.shape),
+      against: { codec: tensor.codec, layout: tensor.layout },
+      encoding: { codec: written.codec, layout: written.layout },
+      byteLength: storedBytes(written),
+      quality: qualityOf(result)!,
+      hash: formatHash(result.hash),
+      ...(claim === undefined ? {} : { manifestHash: claim.hash }),
+      seconds: result.seconds,
     };
-    requireIntact(report);
-    requireQuality(tensors, options, report);
-    return report;
-  } finally {
-    await pool.close();
-  }
+  });
+  const pooled = pooledQuality(
+    results.flatMap((result, index) => {
+      const { written, tensor } = pairs[index]!;
+      return written.codec === tensor.codec ? [] : [{ ...result, codec: written.codec }];
+    }),
+  ) ?? { nmse: 0, cosine: 1 };
+  const report: VerificationReport = {
+    input: model.path,
+    against: original.path,
+    tensors,
+    damaged: tensors.filter((t) => t.manifestHash !== undefined && t.manifestHash !== t.hash).map((t) => t.name),
+    ...pooled,
+    hasManifest: manifest !== undefined,
+    backend,
+    threads: memory.threads,
+    seconds: (performance.now() - start) / 1000,
+  };
+  requireIntact(report);
+  requireQuality(tensors, options, report);
+  return report;
 }
 
 function requireIntact(report: VerificationReport): void {

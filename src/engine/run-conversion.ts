@@ -10,37 +10,38 @@ import { storedBytes } from "../read/read-tensor.ts";
 import { combineHashes, formatHash } from "../verify/xxh64.ts";
 import { requireQuality } from "./budget.ts";
 import type { ConversionOptions, ConversionReport, TensorReport, Totals } from "./conversion.types.ts";
-import { chooseBackend } from "./choose-backend.ts";
 import { isCopy, jobsOf } from "./jobs.ts";
 import { planOutputHeader } from "./output-header.ts";
 import { outputSet } from "./output-set.ts";
 import { planMemory } from "./plan-memory.ts";
 import { pooledQuality, qualityOf, type TensorResult } from "./results.ts";
 import { runTasks } from "./run-tasks.ts";
-import { WorkerPool } from "./worker-pool.ts";
-import { compileWasm } from "./wasm-module.ts";
+import { withEngine, type Engine } from "./start-engine.ts";
 
 /**
  * Converts every tensor of a plan into a new GGUF file.
  * @param outputPath the file to write; it appears when everything went well, and not before
+ * @param engine started with the same options, for this run only; absent: one of its own
  * @throws QuantizeError: `output-exists`, `io`, `no-room`, `bad-data`, `budget`; failures of a worker as it threw them
  */
 export async function runConversion(
   plan: Plan,
   outputPath: string,
   options: ConversionOptions = {},
+  engine?: Engine,
 ): Promise<ConversionReport> {
+  if (engine === undefined) return withEngine(options, (own) => runConversion(plan, outputPath, options, own));
   const start = performance.now();
   const { verify = "kernels", effort = "normal", onProgress, signal } = options;
-  const backend = chooseBackend(options.backend);
+  const { pool, backend } = engine;
   const header = planOutputHeader(plan, options);
   const outputs = outputSet(plan, header, outputPath, options.force ?? false);
   outputs.check();
   const memory = planMemory(plan, options);
-  const pool = new WorkerPool(memory.threads);
+  await pool.shrink(memory.threads);
 
   const write = async (temporaryPaths: readonly string[]) => {
-    const module = backend === "wasm" ? await compileWasm() : undefined;
+    const module = await engine.module;
     const { results, codebooks } = await runTasks(pool, {
       setup: {
         backend,
@@ -84,12 +85,8 @@ export async function runConversion(
     return { result: report, headers };
   };
 
-  try {
-    const report = await outputs.write(write);
-    return { ...report, seconds: (performance.now() - start) / 1000 };
-  } finally {
-    await pool.close();
-  }
+  const report = await outputs.write(write);
+  return { ...report, seconds: (performance.now() - start) / 1000 };
 }
 
 /** Bytes of a tensor's tables and levels. */

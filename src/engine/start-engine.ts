@@ -1,0 +1,35 @@
+/**
+ * The engine of one run: worker threads and the compiled module. Started before the model is opened, so that threads
+ * load (a tenth of a second of CPU each) while headers are read and the plan is made.
+ */
+import { availableParallelism } from "node:os";
+import { chooseBackend } from "./choose-backend.ts";
+import type { BackendName, RunOptions } from "./conversion.types.ts";
+import { compileWasm } from "./wasm-module.ts";
+import { WorkerPool } from "./worker-pool.ts";
+
+export interface Engine {
+  readonly pool: WorkerPool;
+  readonly backend: BackendName;
+  /** Undefined for the scalar backend. */
+  readonly module: Promise<WebAssembly.Module | undefined>;
+}
+
+/** Starts threads; whoever starts an engine closes its pool. */
+export function startEngine({ threads = availableParallelism(), backend: wanted }: RunOptions): Engine {
+  const backend = chooseBackend(wanted);
+  const module = backend === "wasm" ? compileWasm() : Promise.resolve(undefined);
+  // A failure is reported where the module is awaited, which an earlier failure may prevent.
+  module.catch(() => {});
+  return { pool: new WorkerPool(threads), backend, module };
+}
+
+/** Runs something with an engine of its own. */
+export async function withEngine<T>(options: RunOptions, work: (engine: Engine) => Promise<T>): Promise<T> {
+  const engine = startEngine(options);
+  try {
+    return await work(engine);
+  } finally {
+    await engine.pool.close();
+  }
+}
