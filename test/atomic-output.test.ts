@@ -91,6 +91,21 @@ test.each([
   expect(readdirSync(folder)).toEqual([]);
 });
 
+test("outputs within outputs share one handler for each signal, and leave none", async () => {
+  const folder = temporaryFolder();
+  const count = () => process.listenerCount("SIGINT") + process.listenerCount("exit");
+  const before = count();
+  let most = 0;
+  const nest = async (depth: number): Promise<void> => {
+    most = Math.max(most, count());
+    if (depth === 0) return;
+    await writeAtomically({ path: join(folder, `${depth}.gguf`), inputs: [] }, { write: () => nest(depth - 1) });
+  };
+  await nest(20);
+  expect(readdirSync(folder)).toHaveLength(20);
+  expect([count(), most]).toEqual([before, before + 2]);
+});
+
 test.each([["SIGINT"], ["SIGTERM"]] as const)("%s leaves nothing behind and ends the process", async (signal) => {
   const folder = temporaryFolder();
   const module = createRequire(import.meta.url).resolve("#dist/src/write/atomic-output.js");

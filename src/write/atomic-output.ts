@@ -129,22 +129,36 @@ function createTemporary(target: string, byteLength = 0): string {
   }
 }
 
+/** Temporary files of this process: removed when it ends early. One handler for all, a split output has many. */
+const temporaries = new Set<string>();
+
+function removeTemporaries(): void {
+  for (const path of temporaries) rmSync(path, { force: true });
+}
+
+function onSignal(signal: NodeJS.Signals): void {
+  removeTemporaries();
+  for (const each of SIGNALS) process.off(each, onSignal);
+  // Nobody else wants to handle it: end as the signal would have ended us, so that the shell sees it.
+  if (process.listenerCount(signal) === 0) process.kill(process.pid, signal);
+}
+
+function ignoreExit(): void {
+  process.off("exit", removeTemporaries);
+  for (const signal of SIGNALS) process.off(signal, onSignal);
+}
+
 /** Removes the file when the process ends early. Returns the function that calls this off. */
 function removeOnExit(path: string): () => void {
-  const remove = () => rmSync(path, { force: true });
-  const onSignal = (signal: NodeJS.Signals) => {
-    remove();
-    release();
-    // Nobody else wants to handle it: end as the signal would have ended us, so that the shell sees it.
-    if (process.listenerCount(signal) === 0) process.kill(process.pid, signal);
+  if (temporaries.size === 0) {
+    process.on("exit", removeTemporaries);
+    for (const signal of SIGNALS) process.on(signal, onSignal);
+  }
+  temporaries.add(path);
+  return () => {
+    temporaries.delete(path);
+    if (temporaries.size === 0) ignoreExit();
   };
-  const release = () => {
-    process.off("exit", remove);
-    for (const signal of SIGNALS) process.off(signal, onSignal);
-  };
-  process.on("exit", remove);
-  for (const signal of SIGNALS) process.on(signal, onSignal);
-  return release;
 }
 
 /** Flushes a file or a folder to the disk. */
