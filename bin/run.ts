@@ -20,12 +20,18 @@ function helpHint([first]: readonly string[]): string {
   return `try \`quantize ${first !== undefined && COMMANDS[first] !== undefined ? `${first} ` : ""}--help\``;
 }
 
+/** A reader that went away (`| head`) stops nothing and is not told about; a full disk behind `>` is a failure. */
+function onOutputError(error: NodeJS.ErrnoException): void {
+  if (error.code === "EPIPE") return;
+  const code = reportFailure(new QuantizeError("io", `the result cannot be printed: ${error.message}`), {
+    isJson: false,
+  });
+  process.on("exit", () => (process.exitCode = code));
+}
+
 /** Runs one command line. @returns the process's exit code: 0 done, 1 failed (or `diff` found differences), 2 usage, 3 a missed budget */
 export async function run(args: readonly string[]): Promise<number> {
-  // A reader that went away (`| head`) must not stop a conversion, nor be told about it.
-  process.stdout.on("error", (error: NodeJS.ErrnoException) => {
-    if (error.code !== "EPIPE") throw error;
-  });
+  process.stdout.on("error", onOutputError);
   const program = await buildProgram(args);
   program.exitOverride();
   program.configureOutput({ outputError: () => {} });
