@@ -1,9 +1,14 @@
 // Twin of q2_K.ts: the sixteen groups of a super-block are searched eight to a slot.
-import { CODES, loadGroups, nearestIntOf, recodeSixteen, searchedSixteen, storeScale, weighByImportance } from "./simd/k-blocks";
+import {
+  CODES, loadGroups, nearestIntOf, recodeSixteen, searchedSixteen, storeScale, weighByImportance,
+} from "./simd/k-blocks";
 import { storeBitPairs } from "./simd/k-bit-pairs";
 import { decodeSixteenAffine, f32OfF16 } from "./simd/k-decode";
 import { NUMBERS, NUMBER_CODES, NUMBER_WEIGHTS, searchPositiveScales } from "./simd/k-positive";
-import { BASES as SLOT_BASES, HALF, INVERSES as SLOT_INVERSES, MINS as SLOT_MINS, SCALES as SLOT_SCALES, searchBothSlots, SLOT, W, X } from "./simd/k-scale-min";
+import {
+  BASES as SLOT_BASES, HALF, INVERSES as SLOT_INVERSES, MINS as SLOT_MINS, SCALES as SLOT_SCALES, searchBothSlots,
+  SLOT, W, X,
+} from "./simd/k-scale-min";
 import { sumOfSquares } from "./simd/signed-search";
 
 const BLOCK_BYTES: usize = 84;
@@ -126,7 +131,8 @@ function finish(src: usize, dst: usize, found: usize, d: f32, dmin: f32): void {
   for (let j: usize = 0; j < 16; j++) {
     const packed = <i32>load<u8>(dst + j), scale = d * <f32>(packed & 15), min = dmin * <f32>(packed >> 4);
     const x = src + (j << 6), codes = CODES + (j << 4);
-    if (scale == 0) searchedSixteen(x, load<f32>(found + INVERSES + 4 * j), load<f32>(found + BASES + 4 * j), 0, 3, codes);
+    const inverse = load<f32>(found + INVERSES + 4 * j), base = load<f32>(found + BASES + 4 * j);
+    if (scale == 0) searchedSixteen(x, inverse, base, 0, 3, codes);
     else recodeSixteen(x, scale, min, 0, 3, codes);
   }
   storeBitPairs(dst + QS);

@@ -1,5 +1,7 @@
 // Twin of q3_K.ts: the sixteen groups of a super-block are searched four to a vector.
-import { CODES, loadGroups, nearestIntOf, recodeSixteen, searchedSixteen, storeScale, weighByImportance } from "./simd/k-blocks";
+import {
+  CODES, loadGroups, nearestIntOf, recodeSixteen, searchedSixteen, storeScale, weighByImportance,
+} from "./simd/k-blocks";
 import { decodeSixteenSigned, f32OfF16 } from "./simd/k-decode";
 import { storeBitPairs } from "./simd/k-bit-pairs";
 import { LEVELS, refineFourSignedScales } from "./simd/k-refine";

@@ -1,6 +1,8 @@
 // Twin of q4_K.ts: the eight groups of a super-block are searched in eight lanes, two super-blocks in turns.
 import { CODES, unpackScalesAndMins } from "./simd/k-blocks";
-import { finishPlainGroups, finishWeightedGroups, loadPlainGroups, loadWeightedGroups, searchWeightedScales } from "./simd/k-groups-of-32";
+import {
+  finishPlainGroups, finishWeightedGroups, loadPlainGroups, loadWeightedGroups, searchWeightedScales,
+} from "./simd/k-groups-of-32";
 import { searchBothSlots, SLOT } from "./simd/k-scale-min";
 import { decodeSixteenAffine, f32OfF16 } from "./simd/k-decode";
 

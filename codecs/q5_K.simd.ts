@@ -1,7 +1,9 @@
 // Twin of q5_K.ts: the eight groups of a super-block are searched in eight lanes, two super-blocks in turns.
 import { CODES, unpackScalesAndMins } from "./simd/k-blocks";
 import { decodeSixteenAffine, f32OfF16 } from "./simd/k-decode";
-import { finishPlainGroups, finishWeightedGroups, loadPlainGroups, loadWeightedGroups, searchWeightedScales } from "./simd/k-groups-of-32";
+import {
+  finishPlainGroups, finishWeightedGroups, loadPlainGroups, loadWeightedGroups, searchWeightedScales,
+} from "./simd/k-groups-of-32";
 import { searchBothSlots, SLOT } from "./simd/k-scale-min";
 
 const BLOCK_BYTES: usize = 176;

@@ -1,5 +1,8 @@
 // The part that q4_K and q5_K share, up to their codes: twin of encodeGroupsOf32 in ../k-groups.ts.
-import { CODES, loadGroups, nearestIntOf, packScalesAndMins, recodeSixteen, searchedSixteen, storeScale, unpackScalesAndMins, weighByImportance, weighByMagnitude } from "./k-blocks";
+import {
+  CODES, loadGroups, nearestIntOf, packScalesAndMins, recodeSixteen, searchedSixteen, storeScale,
+  unpackScalesAndMins, weighByImportance, weighByMagnitude,
+} from "./k-blocks";
 import { NUMBERS, NUMBER_CODES, NUMBER_WEIGHTS, searchPositiveScales } from "./k-positive";
 import { BASES, INVERSES, MINS, SCALES, SLOT, W, X } from "./k-scale-min";
 import { sumOfSquares } from "./signed-search";
@@ -51,7 +54,7 @@ export function loadWeightedGroups(src: usize, importance: usize, slot: usize): 
   weighByImportance(32, <f32>2 * sumOfSquares(src, 256) / 256, GROUP_WEIGHTS + (slot ? 32 : 0), slot);
 }
 
-/** After the search: scales of the scales and minima. Lanes: scales and minima of the first slot, then of the second. */
+/** After the search: scales of the scales and minima. Lanes: those of the first slot, then those of the second. */
 export function searchWeightedScales(): v128 {
   for (let j: usize = 0; j < 8; j++) {
     const at = SCALES + 4 * j;
@@ -66,7 +69,9 @@ export function searchWeightedScales(): v128 {
 }
 
 /** Writes the first 16 bytes of a slot's super-block, and its codes to CODES. */
-export function finishWeightedGroups(src: usize, dst: usize, slot: usize, d: f32, dmin: f32, maxCode: i32, limit: i32): void {
+export function finishWeightedGroups(
+  src: usize, dst: usize, slot: usize, d: f32, dmin: f32, maxCode: i32, limit: i32,
+): void {
   for (let j: usize = 0; j < 8; j++) {
     const at = NUMBER_CODES + 16 * j + (slot ? 8 : 0);
     const scale = load<i32>(at), min = load<i32>(at, 4);

@@ -2,7 +2,7 @@
 // ../k-refine.ts.
 //
 // Few steps move a code. What a step needs to see that is kept ready (each code's share of the sums), so that most
-// steps are a dozen operations and a branch that is nearly always predicted, and need not wait for each other's division.
+// steps are a dozen operations and a branch that is nearly always predicted, and do not wait for each other's division.
 import { nearestCode } from "./k-scale-min";
 import { nearestInt } from "./lanes";
 

@@ -46,7 +46,8 @@ export function searchFourSignedScales(
   let best = f32x4.mul(scale, sumLX);
 
   for (let step = -9; step <= 7; step += step == -3 ? 4 : 3) {
-    const a = candidate(range, step, extreme), b = candidate(range, step + 1, extreme), c = candidate(range, step + 2, extreme);
+    const a = candidate(range, step, extreme), b = candidate(range, step + 1, extreme);
+    const c = candidate(range, step + 2, extreme);
     if (step == -9) sumWithin(xs, ws, a, b, c);
     else if (step <= 1) sumBelow(xs, ws, range, a, b, c);
     else sumLimited(xs, ws, range, a, b, c);
