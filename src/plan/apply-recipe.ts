@@ -54,6 +54,31 @@ export function applyRecipe(recipe: RecipeFile, path: string, given: Partial<Pla
   return { options, ...(effort !== undefined && { effort }) };
 }
 
+/** The order in which a written rule names its parts: a recipe that was read is written again with the same bytes. */
+const RULE_KEYS: readonly (keyof Rule)[] = [
+  ...(["match", "role", "layers", "gqa", "experts", "imatrix", "architecture", "is70B", "stacked", "rowsFit"] as const),
+  ...(["type", "layout", "tables"] as const),
+];
+const SCHEME_KEYS: readonly (keyof Recipe)[] = [
+  "name",
+  "type",
+  "layout",
+  "tables",
+  "fileType",
+  "needsImatrix",
+  "rules",
+];
+
+function inOrder<T extends object>(value: T, keys: readonly (keyof T)[]): T {
+  const present = keys.filter((key) => value[key] !== undefined);
+  return Object.fromEntries(present.map((key) => [key, value[key]])) as T;
+}
+
+/** A scheme or a list of rules, its keys in order. */
+function writtenRules(rules: readonly Rule[]): Rule[] {
+  return rules.map((rule) => inOrder(rule, RULE_KEYS));
+}
+
 /**
  * The recipe of a plan's options, for the manifest. The scheme is written out, so that it means the same to every
  * version of this program.
@@ -66,8 +91,8 @@ export function recipeOf(options: PlanOptions, scheme: Recipe, rules: readonly R
   const more = { embeddingType, leaveOutput, overrideKv: overrides, keepSplit, splitMaxBytes };
   const stated = Object.entries({ ...given, ...more }).filter(([, value]) => value !== undefined && value !== false);
   return {
-    scheme,
-    ...(rules.length > 0 && { rules }),
+    scheme: inOrder({ ...scheme, rules: writtenRules(scheme.rules) }, SCHEME_KEYS),
+    ...(rules.length > 0 && { rules: writtenRules(rules) }),
     ...Object.fromEntries(stated),
     ...(imatrix !== undefined && {
       imatrix: { file: imatrix.path, sha256: imatrix.sha256, ...imatrix.filter },

@@ -37,7 +37,8 @@ function patternFor(tensors: readonly TensorPlan[], all: number): string {
   const layer = layerOf(name);
   if (layer === undefined) return `^${escape(name)}$`;
   const layers = tensors.map((t) => layerOf(t.tensor.name)!);
-  const numbers = layers.length === all ? "\\d+" : `(${layers.join("|")})`;
+  const some = layers.length === 1 ? String(layers[0]) : `(${layers.join("|")})`;
+  const numbers = layers.length === all ? "\\d+" : some;
   return `^blk\\.${numbers}\\.${escape(name.slice(`blk.${layer}.`.length))}$`;
 }
 
