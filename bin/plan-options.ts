@@ -4,7 +4,7 @@ import { QuantizeError } from "../src/errors.ts";
 import type { Imatrix } from "../src/imatrix/imatrix.types.ts";
 import type { AppliedRecipe } from "../src/plan/apply-recipe.ts";
 import type { IncompatiblePolicy, PlanOptions } from "../src/plan/plan.types.ts";
-import { collect, parseInteger } from "./options.ts";
+import { collect, parseInteger, parseSize } from "./options.ts";
 
 export interface PlanFlags {
   readonly scheme?: string;
@@ -20,6 +20,8 @@ export interface PlanFlags {
   readonly embeddingType?: string;
   readonly leaveOutput?: boolean;
   readonly overrideKv?: readonly string[];
+  readonly keepSplit?: boolean;
+  readonly splitMaxSize?: number;
   readonly imatrix?: string;
   readonly includeWeights?: readonly string[];
   readonly excludeWeights?: readonly string[];
@@ -67,6 +69,11 @@ const PLAN_OPTIONS: readonly (() => Option)[] = [
     new Option("--override-kv <key=type:value>", "set metadata: int, float, bool or str, may be repeated").argParser(
       collect,
     ),
+  () =>
+    new Option("--split-max-size <size>", "start a new file where the tensors of one would take more: 2GiB")
+      .argParser(parseSize)
+      .conflicts("keepSplit"),
+  () => new Option("--keep-split", "as many files as the input has, with the same tensors in each"),
 ];
 
 /** Adds the options of planning to a command. */
@@ -89,7 +96,7 @@ async function importanceFrom(flags: PlanFlags): Promise<Imatrix | undefined> {
 /** The plan's options that were given on the command line. */
 async function givenOptions(flags: PlanFlags): Promise<Partial<PlanOptions>> {
   const { scheme, layout, tensor, allowUnmatched, tables, onIncompatible, allowRequantize } = flags;
-  const { pure, outputType, embeddingType, leaveOutput, overrideKv } = flags;
+  const { pure, outputType, embeddingType, leaveOutput, overrideKv, keepSplit, splitMaxSize } = flags;
   const imatrix = await importanceFrom(flags);
   return {
     ...(scheme !== undefined && { scheme }),
@@ -104,6 +111,8 @@ async function givenOptions(flags: PlanFlags): Promise<Partial<PlanOptions>> {
     ...(embeddingType !== undefined && { embeddingType }),
     ...(leaveOutput !== undefined && { leaveOutput }),
     ...(overrideKv !== undefined && { overrideKv }),
+    ...(keepSplit !== undefined && { keepSplit }),
+    ...(splitMaxSize !== undefined && { splitMaxBytes: splitMaxSize }),
     ...(imatrix !== undefined && { imatrix }),
   };
 }

@@ -37,8 +37,9 @@ async function run(input: string, flags: QuantizeFlags): Promise<void> {
   ]);
   const output = flags.output ?? defaultOutput(input, schemeName(applied.options));
   checkSideFiles(flags, input, output);
-  const { effort } = applied;
-  const wanted = { ...applied.options, ...(effort && { effort }), ...conversionOptionsOf(flags), input, output };
+  const { effort, compat } = applied;
+  const run = { ...(effort && { effort }), ...(compat && { compat }) };
+  const wanted = { ...applied.options, ...run, ...conversionOptionsOf(flags), input, output };
   const report = await onEngine(flags, (engine) => quantize({ ...wanted, ...engine }));
   await writeSideFiles(flags, report);
 }

@@ -89,7 +89,7 @@ export function planOutputHeader(
       files: model.files.map(({ path, byteLength }) => ({ name: basename(path), bytes: byteLength })),
       hash: sourceHash,
     },
-    recipe: { ...plan.recipe, ...(withBooks.length > 0 && { effort }) },
+    recipe: { ...plan.recipe, ...(withBooks.length > 0 && { effort }), ...(compat && { compat }) },
     ...(provenance === undefined ? {} : { provenance: { ...provenance } }),
     tensors: entries,
   });

@@ -5,6 +5,7 @@ import { QuantizeError } from "../errors.ts";
 import type { Effort } from "../../codecs/codec.ts";
 import type { Imatrix } from "../imatrix/imatrix.types.ts";
 import { readImatrix } from "../imatrix/read-imatrix.ts";
+import type { Compat } from "../write/carrier.ts";
 import type { PlanOptions } from "./plan.types.ts";
 import type { RecipeFile } from "./recipe-file.types.ts";
 import type { Recipe, Rule } from "./recipe.types.ts";
@@ -32,6 +33,7 @@ function loadImatrix(
 export interface AppliedRecipe {
   readonly options: PlanOptions;
   readonly effort?: Effort;
+  readonly compat?: Compat;
 }
 
 /**
@@ -41,7 +43,7 @@ export interface AppliedRecipe {
  * set after the recipe's
  */
 export function applyRecipe(recipe: RecipeFile, path: string, given: Partial<PlanOptions> = {}): AppliedRecipe {
-  const { imatrix, effort, rules, overrideKv, ...rest } = recipe;
+  const { imatrix, effort, compat, rules, overrideKv, ...rest } = recipe;
   const matrix = given.imatrix ?? (imatrix === undefined ? undefined : loadImatrix(imatrix, path));
   const allRules = [...(given.rules ?? []), ...(rules ?? [])];
   const allOverrides = [...(overrideKv ?? []), ...(given.overrideKv ?? [])];
@@ -51,7 +53,7 @@ export function applyRecipe(recipe: RecipeFile, path: string, given: Partial<Pla
     ...(allOverrides.length > 0 && { overrideKv: allOverrides }),
     ...(matrix !== undefined && { imatrix: matrix }),
   };
-  return { options, ...(effort !== undefined && { effort }) };
+  return { options, ...(effort !== undefined && { effort }), ...(compat !== undefined && { compat }) };
 }
 
 /** The order in which a written rule names its parts: a recipe that was read is written again with the same bytes. */

@@ -1,5 +1,6 @@
 /** A recipe as people write it and manifests keep it: everything that decides the bytes of a conversion. */
 import type { Effort } from "../../codecs/codec.ts";
+import type { Compat } from "../write/carrier.ts";
 import type { IncompatiblePolicy } from "./plan.types.ts";
 import type { Recipe, Rule } from "./recipe.types.ts";
 
@@ -13,6 +14,8 @@ export interface RecipeFile {
   readonly tables?: number | "auto";
   /** How hard codebooks are fitted and searched: an option of the run, kept here because it decides bytes. */
   readonly effort?: Effort;
+  /** Type numbers of that program for packed tensors: an option of the run too. */
+  readonly compat?: Compat;
   readonly onIncompatible?: IncompatiblePolicy;
   readonly allowRequantize?: boolean;
   readonly pure?: boolean;

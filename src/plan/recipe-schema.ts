@@ -68,6 +68,7 @@ export const recipeSchema = z.strictObject({
   layout: name.optional(),
   tables: tables.optional(),
   effort: z.enum(["fast", "normal", "best"]).optional(),
+  compat: z.enum(["ik_llama.cpp"]).optional(),
   onIncompatible: z.enum(["error", "fallback", "keep"]).optional(),
   allowRequantize: z.boolean().optional(),
   pure: z.boolean().optional(),
