@@ -13,7 +13,7 @@ import { quantize } from "../../dist/src/quantize.js";
 import { openModel } from "../../dist/src/read/open-model.js";
 import type { Model } from "../../dist/src/read/model.js";
 import { randomNumbers, tensorShapes, writeLegacyImatrix, writeModel, type ModelShape } from "../models.ts";
-import { FTYPES, llamaQuantize, type LlamaQuantizeOptions } from "./llama.ts";
+import { FTYPES, llamaEvaluate, llamaQuantize, type LlamaQuantizeOptions } from "./llama.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "mixes-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -141,5 +141,35 @@ describe("the fixture", () => {
       ["ffn_(up|gate)", 13],
     ] as const;
     await expectEqual(input, "q4_k_m", { rules }, { tensorTypes });
+  });
+
+  test("a split set is read, and kept, file by file", async () => {
+    const set = await quantize({ input, output: join(folder, "set.gguf"), scheme: "copy", splitMaxBytes: 700_000 });
+    const count = set.outputs!.length;
+    expect(count).toBeGreaterThan(2);
+    const theirs = llamaQuantize({
+      input: set.output,
+      output: join(folder, "theirs"),
+      scheme: "q4_k_m",
+      keepSplit: true,
+    });
+    expect(theirs.code, theirs.log).toBe(0);
+    const ours = await quantize({
+      input: set.output,
+      output: join(folder, "kept.gguf"),
+      scheme: "q4_k_m",
+      keepSplit: true,
+    });
+    const expected = await openModel(set.output.replace("set-", "theirs-"));
+    const found = await openModel(ours.output);
+    const places = (model: Model) =>
+      model.tensors.map(({ name, codec, extents }) => `${name} ${codec} ${extents[0]!.file}`);
+    expect(places(found)).toEqual(places(expected));
+    expect(expected.tensors.filter((_, i) => !bytesOf(expected, i).equals(bytesOf(found, i)))).toEqual([]);
+    const text = fileURLToPath(new URL("../../fixtures/fable/text.txt", import.meta.url));
+    const [set1, set2] = [found.files[0]!.path, expected.files[0]!.path].map((model) =>
+      llamaEvaluate({ model, text, windows: 1, prompt: "Once" }),
+    );
+    expect(set1).toEqual(set2);
   });
 });
