@@ -5,9 +5,9 @@
  * + x * x). Codes: the level nearest to x * (1/d), d not yet rounded. Value: d * level.
  */
 import type { Codec, EncodeOptions } from "./codec.ts";
-import { readF16 } from "./half.ts";
+import { readF16, writeF16 } from "./half.ts";
 import { IQ4_LEVELS, nearestLevel, searchLevelScale, squareWeights } from "./iq4-search.ts";
-import { importanceWeights, sumOfSquares, writeScale } from "./k-groups.ts";
+import { importanceWeights, sumOfSquares } from "./k-groups.ts";
 import { writeNibbles } from "./nibbles.ts";
 import { codesField, scaleField, uniformFormat } from "./uniform-format.ts";
 
@@ -30,7 +30,7 @@ function encode(src: Float32Array, dst: Uint8Array, { rowLength, importance }: E
     const d = searchLevelScale(x, 0, weights);
     const inverse = d !== 0 ? fround(1 / d) : 0;
     for (let j = 0; j < BLOCK_SIZE; j++) codes[j] = nearestLevel(fround(inverse * x[j]!));
-    writeScale(dst, at, d);
+    writeF16(dst, at, d);
     writeNibbles(dst, at + 2, codes);
   }
 }

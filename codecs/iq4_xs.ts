@@ -6,9 +6,9 @@
  * codes: the level nearest to x * (1 / (d l_b)). d is rounded to f16 only for storing. Value: d * l_b * level.
  */
 import type { Codec, EncodeOptions } from "./codec.ts";
-import { readF16 } from "./half.ts";
+import { readF16, writeF16 } from "./half.ts";
 import { IQ4_LEVELS, nearestLevel, searchLevelScale, squareWeights } from "./iq4-search.ts";
-import { forEachSuperBlock, importanceWeights, sumOfSquares, writeScale } from "./k-groups.ts";
+import { forEachSuperBlock, importanceWeights, sumOfSquares } from "./k-groups.ts";
 import { nearestCode } from "./k-search.ts";
 import { writeNibbles } from "./nibbles.ts";
 import { codesField, scaleField, uniformFormat } from "./uniform-format.ts";
@@ -36,7 +36,7 @@ function encode(src: Float32Array, dst: Uint8Array, options: EncodeOptions): voi
     }
     const d = fround(-extreme / 32);
     const inverse = d !== 0 ? fround(1 / d) : 0;
-    writeScale(dst, at, d);
+    writeF16(dst, at, d);
     dst.fill(0, at + 2, at + 8);
     for (let group = 0; group < GROUPS; group++) {
       const l = nearestCode(fround(inverse * scales[group]!), -32, 31);

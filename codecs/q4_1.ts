@@ -6,8 +6,8 @@
  * Value: d * q + m, rounded after the product and after the sum.
  */
 import type { Codec, EncodeOptions } from "./codec.ts";
-import { readF16 } from "./half.ts";
-import { weightedSearch, writeScale } from "./k-groups.ts";
+import { readF16, writeF16 } from "./half.ts";
+import { weightedSearch } from "./k-groups.ts";
 import { searchScaleAndMin } from "./k-search.ts";
 import { readNibbles, writeNibbles } from "./nibbles.ts";
 import { roundFromMin } from "./min-max.ts";
@@ -27,8 +27,8 @@ function encode(src: Float32Array, dst: Uint8Array, options: EncodeOptions): voi
     const at = block * BLOCK_BYTES;
     if (weights) searchScaleAndMin(row, start, BLOCK_SIZE, weights, SEARCH, codes, 0, scale, minimum, 0);
     else roundFromMin(row, start, 15, codes, scale, minimum);
-    writeScale(dst, at, scale[0]!);
-    writeScale(dst, at + 2, -minimum[0]!);
+    writeF16(dst, at, scale[0]!);
+    writeF16(dst, at + 2, -minimum[0]!);
     writeNibbles(dst, at + 4, codes);
   });
 }

@@ -6,8 +6,7 @@
  * row + x * x). Value: d * (q - 16), d rounded to f16.
  */
 import type { Codec, EncodeOptions } from "./codec.ts";
-import { readF16 } from "./half.ts";
-import { writeScale } from "./k-groups.ts";
+import { readF16, writeF16 } from "./half.ts";
 import { indexOfLargest, searchSignedScale } from "./k-search.ts";
 import { addFifthBits, readNibbles, writeFifthBits, writeNibbles } from "./nibbles.ts";
 import { forEachRowBlock } from "./row-blocks.ts";
@@ -25,7 +24,7 @@ function encode(src: Float32Array, dst: Uint8Array, options: EncodeOptions): voi
     const d = weights
       ? searchSignedScale(row, start, BLOCK_SIZE, 16, weights, 0, codes, 0)
       : roundToExtreme(row, start, codes);
-    writeScale(dst, at, d);
+    writeF16(dst, at, d);
     writeFifthBits(dst, at + 2, codes);
     writeNibbles(dst, at + 6, codes);
   });

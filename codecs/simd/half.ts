@@ -51,7 +51,12 @@ export function bf16BitsOfF32(x: v128): v128 {
 // @ts-ignore: decorator
 @inline
 export function splatF16(at: usize): v128 {
-  return f32OfF16Bits(i32x4.splat(<i32>load<u16>(at)));
+  const half = <i32>load<u16>(at), magnitude = half & 0x7fff;
+  // Nearly every scale is a normal number, which scalar units convert beside the vector work.
+  if (<u32>(magnitude - 0x400) < 0x7800) {
+    return i32x4.splat(((half & 0x8000) << 16) | ((magnitude << 13) + 0x38000000));
+  }
+  return f32OfF16Bits(i32x4.splat(half));
 }
 
 /** f16 bits of the scales of four blocks; unlike a stored number, a NaN scale is always 0xfe00. */
