@@ -151,7 +151,7 @@ export function kernel_gemm(
   const blockSize = blockSizeOf(kernel), blocks = rowLength / blockSize;
   const bytesPerRow = <usize>blocks * blockBytes;
   const groupRows = woven == 1 ? 4 : woven;
-  const direct = isDirect(kernel, plan, codebook), gathered = !direct && isGathered(kernel, plan);
+  const direct = isDirect(kernel, plan, codebook), gathered = !direct && isGathered(plan);
   const sumBytes = <usize>actRows << 4;
   for (let row: i32 = 0; row < rows; row += groupRows) {
     const here = min<i32>(groupRows, rows - row), tiles = (here + 3) >> 2;
@@ -167,9 +167,9 @@ export function kernel_gemm(
         const first = <usize>(t << 2);
         if (direct) expandWoven(kernel, at, plan, first, scratch, codebook);
         else if (gathered) {
-          const records = gatherTile(at, plan, first, scratch + WOVEN);
-          expandTile(kernel, scratch + WOVEN, blockBytes, 4, scratch, codebook, records, first);
-        } else expandTile(kernel, at + first * stride, stride, min<i32>(4, here - (t << 2)), scratch, codebook, 0, 0);
+          gatherTile(at, plan, first, scratch + WOVEN);
+          expandTile(kernel, scratch + WOVEN, blockBytes, 4, scratch, codebook);
+        } else expandTile(kernel, at + first * stride, stride, min<i32>(4, here - (t << 2)), scratch, codebook);
         multiplyTile(kernel, scratch, block * blockSize, rowLength, acts, actRows, scratch + SUMS + <usize>t * sumBytes);
       }
     }

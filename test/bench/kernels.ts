@@ -5,10 +5,12 @@
 import { readFileSync } from "node:fs";
 import { test } from "vitest";
 import { prepareDecoding } from "#dist/codecs/codebook-prepare.js";
-import { findFormat, isCodebookFormat } from "#dist/codecs/registry.js";
+import { rowBytes } from "#dist/codecs/codec.js";
+import { findFormat, isCodebookFormat, resolveCodec } from "#dist/codecs/registry.js";
 import type { Weave } from "#dist/layouts/layout.js";
 import { weavesOf } from "#dist/layouts/registry.js";
 import { weavePlan } from "#dist/layouts/weave-plan.js";
+import { pack } from "#dist/layouts/weave.js";
 import { isSuperKernel, kernelNumber } from "#dist/src/kernels/kernel-numbers.js";
 import { noise, someCodebook } from "../kernel-inputs.ts";
 
@@ -36,15 +38,29 @@ const [PLAN, BOOK, SRC, ACTS, SCRATCH, OUT, PACKED] = [1, 2, 16, 32, 48, 64, 128
   number,
 ];
 
+/** Sixteen rows of noise encoded in the weave's format, woven, and repeated: real scales, no subnormal numbers. */
+function makeWeights(weave: Weave): Uint8Array {
+  const { format } = weave;
+  const rows = 16;
+  const rowMajor = new Uint8Array(rows * rowBytes(format, ROW_LENGTH));
+  if (isCodebookFormat(format)) noise(rowMajor.length, 2).forEach((x, index) => (rowMajor[index] = Math.abs(x) * 200));
+  else resolveCodec(format.name).encode!(noise(rows * ROW_LENGTH, 2), rowMajor, { rowLength: ROW_LENGTH });
+  const woven = new Uint8Array(rowMajor.length);
+  pack(weave, rowMajor, woven, rows, rowBytes(format, ROW_LENGTH));
+  return woven;
+}
+
 interface Case {
   readonly weave: Weave;
+  readonly weights: Uint8Array;
   readonly activationRows: number;
   readonly milliseconds: number[];
 }
 
-function run({ weave, activationRows, milliseconds }: Case): void {
+function run({ weave, weights, activationRows, milliseconds }: Case): void {
   const { format } = weave;
   const kernel = kernelNumber(format)!;
+  for (let row = 0; row < ROWS; row += 16) bytes.set(weights, PACKED + (row / 16) * weights.length);
   bytes.set(weavePlan(weave), PLAN);
   if (isCodebookFormat(format)) bytes.set(prepareDecoding(format, someCodebook(format)), BOOK);
   kernels.quantize_activations(SRC, ACTS, activationRows, ROW_LENGTH, isSuperKernel(kernel) ? 1 : 0);
@@ -66,7 +82,10 @@ test("kernels, rows against interleaved", () => {
   );
   const cases: Case[] = FORMATS.flatMap((name) => weavesOf(findFormat(name)!))
     .filter(({ layout }) => layout !== "16x1")
-    .flatMap((weave) => [1, 4, 8].map((activationRows) => ({ weave, activationRows, milliseconds: [] })));
+    .flatMap((weave) => {
+      const weights = makeWeights(weave);
+      return [1, 4, 8].map((activationRows) => ({ weave, weights, activationRows, milliseconds: [] }));
+    });
   for (let round = 0; round < ROUNDS + WARM_UP; round++) cases.forEach(run);
   console.log("GMAC/s, and in brackets the speed against the row-major matrix-vector kernel, repeated");
   console.log("format   layout  1 row         4 rows        8 rows");

@@ -3,6 +3,7 @@
 // scales lie side by side. Everything else is unpacked first (gather.ts).
 import { f32OfF16Bits } from "../../../codecs/simd/half";
 import { halfE8m0, high, iq4Table, fp4Table, low } from "./expand";
+import { expandWovenK, isDirectK } from "./expand-woven-k";
 import { ROW_BYTES, SCALES, storeSigned } from "./tile";
 
 // Sixteen nibble pairs of one row, 32 weights.
@@ -98,6 +99,7 @@ function expand(kernel: i32, block: usize, rows: usize, chunk: usize, flip: v128
 export function isDirect(kernel: i32, plan: usize, codebook: usize): bool {
   const fields = <usize>load<i32>(plan, 8), codes = plan + 16 + (fields - 1) * 24, chunk = load<i32>(codes, 8);
   if (load<i32>(plan) == 1 || (chunk != 4 && chunk != 8)) return false;
+  if (isDirectK(kernel, load<i32>(plan), chunk)) return true;
   if (kernel == 18) return load<i32>(codebook, 4) == 16 && load<i32>(codebook, 8) == 1;
   return kernel == 0 || kernel == 4 || kernel == 5 || kernel == 6;
 }
@@ -111,6 +113,7 @@ export function expandWoven(kernel: i32, block: usize, plan: usize, first: usize
     case 4: expand(4, block, rows, chunk, flip, first, tile, codebook); break;
     case 5: expand(5, block, rows, chunk, flip, first, tile, codebook); break;
     case 6: expand(6, block, rows, chunk, flip, first, tile, codebook); break;
+    case 12: case 13: case 14: expandWovenK(kernel, block, chunk, first, tile); break;
     default: expand(18, block, rows, chunk, flip, first, tile, codebook);
   }
 }

@@ -1,6 +1,7 @@
 // Fills the tile from up to four row-major blocks: the twin of ../views. `at` is the first block, `stride` the
 // distance to the next row's, `rows` how many there are. Kernel numbers: see ../kernel-numbers.ts.
 import { f32OfF16Bits } from "../../../codecs/simd/half";
+import { storeMinima, unpackSixBits } from "./k-scales";
 import { bitMask, highPairs, MINIMA, ROW_BYTES, SCALES, storeScaled, storeSigned } from "./tile";
 
 // @ts-ignore: decorator
@@ -34,14 +35,6 @@ function halfE4m3(byte: u32): f32 {
   if (byte == 0x7f) return 0;
   const exponent = (byte >> 3) & 15, mantissa = byte & 7;
   return exponent == 0 ? <f32>mantissa * <f32>(1.0 / 1024.0) : <f32>(mantissa + 8) * reinterpret<f32>(<u32>((exponent + 116) << 23));
-}
-
-// A 6-bit scale (first 0) or minimum (first 4) of q4_K and q5_K.
-// @ts-ignore: decorator
-@inline
-function sixBits(at: usize, first: usize, index: usize): i32 {
-  if (index < 4) return <i32>load<u8>(at + first + index) & 63;
-  return ((<i32>load<u8>(at + 4 + index) >> <i32>first) & 15) | ((<i32>load<u8>(at + first + index - 4) >> 6) << 4);
 }
 
 function expandGroups(kernel: i32, at: usize, stride: usize, rows: i32, tile: usize): void {
@@ -140,13 +133,15 @@ function expandIq4Xs(at: usize, stride: usize, rows: i32, tile: usize): void {
   }
 }
 
-// q4_K (144 bytes: qs at 16) and q5_K (176 bytes: qh at 16, qs at 48). `records`: 0, or the woven scales of eight rows,
-// one record of 12 bytes per group with the row in the place of the group; the tile's first row is `first`.
-function expandK45(hasHighBits: bool, at: usize, stride: usize, rows: i32, tile: usize, records: usize, first: usize): void {
+// q4_K (144 bytes: qs at 16) and q5_K (176 bytes: qh at 16, qs at 48).
+function expandK45(hasHighBits: bool, at: usize, stride: usize, rows: i32, tile: usize): void {
   v128.store(tile + SCALES, halves(at, stride, rows));
   v128.store(tile + SCALES, halves(at + 2, stride, rows), 16);
   for (let r: i32 = 0; r < rows; r++, at += stride) {
-    const values = tile + <usize>r * ROW_BYTES, minima = tile + MINIMA + 32 * <usize>r;
+    const values = tile + <usize>r * ROW_BYTES;
+    const both = unpackSixBits(at + 4);
+    storeMinima(tile + MINIMA + 32 * <usize>r, both);
+    let scales = <u64>i64x2.extract_lane(both, 0);
     let h0 = i64x2.splat(0), h1 = h0;
     let codes = at + 16;
     if (hasHighBits) {
@@ -154,11 +149,8 @@ function expandK45(hasHighBits: bool, at: usize, stride: usize, rows: i32, tile:
       h1 = v128.load(at, 32);
       codes += 32;
     }
-    for (let g: usize = 0; g < 8; g++) {
-      const packed = records ? records + 12 * g : at + 4, index = records ? first + <usize>r : g;
-      const minimum = <u32>sixBits(packed, 4, index);
-      store<u32>(minima + 4 * g, minimum | (minimum << 16));
-      const scale = sixBits(packed, 0, index), from = codes + 32 * (g >> 1), shift = 4 * (<i32>g & 1);
+    for (let g: usize = 0; g < 8; g++, scales >>= 8) {
+      const scale = <i32>scales & 255, from = codes + 32 * (g >> 1), shift = 4 * (<i32>g & 1);
       let a = low(i8x16.shr_u(v128.load(from), shift)), b = low(i8x16.shr_u(v128.load(from, 16), shift));
       if (hasHighBits) {
         const one = i8x16.splat(1);
@@ -320,10 +312,7 @@ function expandCodebook(at: usize, stride: usize, rows: i32, tile: usize, spans:
   }
 }
 
-// `records` and `first`: see expandK45.
-export function expandTile(
-  kernel: i32, at: usize, stride: usize, rows: i32, tile: usize, codebook: usize, records: usize, first: usize,
-): void {
+export function expandTile(kernel: i32, at: usize, stride: usize, rows: i32, tile: usize, codebook: usize): void {
   switch (kernel) {
     case 0: case 1: case 2: case 3: case 4: case 5: expandGroups(kernel, at, stride, rows, tile); break;
     case 6: expandMxfp4(at, stride, rows, tile); break;
@@ -331,8 +320,8 @@ export function expandTile(
     case 8: expandBits(false, at, stride, rows, tile); break;
     case 9: expandBits(true, at, stride, rows, tile); break;
     case 10: case 11: case 16: expandPairs(kernel, at, stride, rows, tile); break;
-    case 12: expandK45(false, at, stride, rows, tile, records, first); break;
-    case 13: expandK45(true, at, stride, rows, tile, records, first); break;
+    case 12: expandK45(false, at, stride, rows, tile); break;
+    case 13: expandK45(true, at, stride, rows, tile); break;
     case 14: expandQ6K(at, stride, rows, tile); break;
     case 15: expandIq4Xs(at, stride, rows, tile); break;
     case 17: expandTq1(at, stride, rows, tile); break;

@@ -1,5 +1,4 @@
-// Four rows of a woven block as row-major blocks, one after the other: what weave_unpack does, for a tile and fast. A
-// field whose bits are permuted is left out; the kernels that read one (K scales) read it where it is.
+// Four rows of a woven block as row-major blocks, one after the other: what weave_unpack does, for a tile and fast.
 
 // Moves one field: `from` the first row's first chunk, `step` bytes to a row's next chunk, `stride` between blocks.
 // @ts-ignore: decorator
@@ -57,24 +56,20 @@ function gatherField(from: usize, to: usize, bytes: usize, chunk: usize, step: u
   }
 }
 
-// Rows first .. first + 3 of the woven block to four blocks at `to`. Returns the address of the permuted field, or 0.
-export function gatherTile(block: usize, plan: usize, first: usize, to: usize): usize {
+// Rows first .. first + 3 of the woven block to four blocks at `to`.
+export function gatherTile(block: usize, plan: usize, first: usize, to: usize): void {
   const rows = <usize>load<i32>(plan), blockBytes = <usize>load<i32>(plan, 4), fields = <usize>load<i32>(plan, 8);
-  let permuted: usize = 0;
   for (let f: usize = 0; f < fields; f++) {
     const field = plan + 16 + f * 24;
     const bytes = <usize>load<i32>(field, 4), chunk = <usize>load<i32>(field, 8);
-    if (load<i32>(field, 16)) permuted = block;
-    else gatherField(block + first * chunk, to + <usize>load<i32>(field), bytes, chunk, rows * chunk, blockBytes, load<i32>(field, 12));
+    gatherField(block + first * chunk, to + <usize>load<i32>(field), bytes, chunk, rows * chunk, blockBytes, load<i32>(field, 12));
     block += rows * bytes;
   }
-  return permuted;
 }
 
-// True when the kernel can read gathered tiles of this plan: no permuted field, or the K scales of eight rows.
-export function isGathered(kernel: i32, plan: usize): bool {
-  const rows = load<i32>(plan), fields = <usize>load<i32>(plan, 8);
-  for (let f: usize = 0; f < fields; f++)
-    if (load<i32>(plan + 16 + f * 24, 16) && !(rows == 8 && (kernel == 12 || kernel == 13))) return false;
-  return rows > 1;
+// True for woven plans without permuted bits.
+export function isGathered(plan: usize): bool {
+  const fields = <usize>load<i32>(plan, 8);
+  for (let f: usize = 0; f < fields; f++) if (load<i32>(plan + 16 + f * 24, 16)) return false;
+  return load<i32>(plan) > 1;
 }

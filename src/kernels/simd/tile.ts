@@ -3,7 +3,8 @@
 //   values   0      4 x 256 i16, row r at r * ROW_BYTES
 //   minima   2048   4 x 16 i16, row r at r * 32
 //   scales   2176   per step of the block: d of four rows (16 bytes), m of four rows (16 bytes)
-//   woven    2432   room for one block column of 16 rows, unpacked
+//   records  2432   6-bit scales of eight rows, unpacked: 16 bytes a row
+//   woven    2560   room for one block column of 16 rows, unpacked
 //   sums     8192   per tile of four rows and activation row: f32x4
 
 // @ts-ignore: decorator
@@ -17,7 +18,10 @@ export const MINIMA: usize = 2048;
 export const SCALES: usize = 2176;
 // @ts-ignore: decorator
 @inline
-export const WOVEN: usize = 2432;
+export const RECORDS: usize = 2432;
+// @ts-ignore: decorator
+@inline
+export const WOVEN: usize = 2560;
 // @ts-ignore: decorator
 @inline
 export const SUMS: usize = 8192;
