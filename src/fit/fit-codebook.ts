@@ -22,6 +22,8 @@ export interface FitOptions {
   readonly effort: Effort;
   /** Importance of each weight of the sample, same length, finite and not negative. */
   readonly importance?: Float32Array;
+  /** Tables to keep as they are (see fixed-tables.ts): only the levels are fitted, `tables` is ignored. */
+  readonly fixedTables?: Int8Array;
   /** The assignment step; plain TypeScript when absent. Both kinds give the same codebook. */
   readonly assign?: MakeAssignGroups;
 }
@@ -37,6 +39,8 @@ const ROUNDS: Record<Effort, { readonly split: readonly number[]; readonly last:
 
 /** Groups that the start and the first rounds look at. */
 const START_GROUPS = 1024;
+/** Groups that rounds with all tables look at, at least: the levels need many even when there are few tables. */
+const LAST_GROUPS = 8192;
 
 /** Tables are moved this many times as far as one round asks for: convergence is slow, and rounding would stall it. */
 const STRIDE = 2;
@@ -54,6 +58,15 @@ export function fitCodebook(format: CodebookFormat, sample: Float32Array, option
   const count = Math.max(1, Math.min(wanted, Math.floor(groups / GROUPS_PER_TABLE)));
   const [spreadSample, spreadImportance] = spreadGroups(format, sample, options.importance);
   const { assign, gather } = (options.assign ?? assignGroups)(format, spreadSample, spreadImportance);
+  const levelsFor = (tables: Int8Array, choices: GroupChoices, used: number): Float32Array => {
+    const energies = entryEnergies(format, tables, choices, used, spreadImportance);
+    return fitLevels(Float64Array.from(choices.scales.subarray(0, used)), energies, 256);
+  };
+  if (options.fixedTables !== undefined) {
+    const tables = options.fixedTables;
+    const choices = assign(prepareCodebook(format, { tables, levels: NO_LEVELS }, "normal"), groups);
+    return { tables, levels: levelsFor(tables, choices, groups) };
+  }
   const { split, last } = ROUNDS[effort];
 
   let entries = startTable(format, spreadSample, spreadImportance);
@@ -65,7 +78,7 @@ export function fitCodebook(format: CodebookFormat, sample: Float32Array, option
     const isLast = present === count;
     const schedule = isLast ? last : split;
     for (const [round, groupsPerTable] of schedule.entries()) {
-      used = Math.min(groups, Math.max(START_GROUPS, present * groupsPerTable));
+      used = Math.min(groups, Math.max(isLast ? LAST_GROUPS : START_GROUPS, present * groupsPerTable));
       choices = assign(prepareCodebook(format, { tables, levels: NO_LEVELS }, "fast"), used);
       const improved = improveTables(format, gather(present, used), entries);
       const isSettling = round + 1 === schedule.length;
@@ -77,8 +90,7 @@ export function fitCodebook(format: CodebookFormat, sample: Float32Array, option
     }
     if (isLast) break;
   }
-  const energies = entryEnergies(format, tables, choices!, used, spreadImportance);
-  return { tables, levels: fitLevels(Float64Array.from(choices!.scales.subarray(0, used)), energies, 256) };
+  return { tables, levels: levelsFor(tables, choices!, used) };
 }
 
 function checkOptions(format: CodebookFormat, sample: Float32Array, { tables, importance }: FitOptions): void {
