@@ -232,7 +232,60 @@ test("query and key rows are reordered within their heads, biases too; Qwen's ar
   expect(readWeights(qwen, "blk.0.attn_q.weight")).toEqual(query.toSorted());
 });
 
+const expert = (e: number) => ({
+  [`model.layers.0.block_sparse_moe.experts.${e}.w1.weight`]: [6, 8],
+  [`model.layers.0.block_sparse_moe.experts.${e}.w2.weight`]: [8, 6],
+  [`model.layers.0.block_sparse_moe.experts.${e}.w3.weight`]: [6, 8],
+});
+const MIXTRAL_CONFIG = {
+  ...TINY_CONFIG,
+  architectures: ["MixtralForCausalLM"],
+  num_local_experts: 3,
+  num_experts_per_tok: 2,
+};
+const MIXTRAL = {
+  ...Object.fromEntries(Object.entries(TINY).filter(([name]) => !name.includes(".mlp."))),
+  "model.layers.0.block_sparse_moe.gate.weight": [3, 8],
+  // As names sort, not as they lie.
+  ...{ ...expert(2), ...expert(0), ...expert(1) },
+};
+
+test("experts are stacked into one tensor, in the order of their numbers", async () => {
+  const model = await openModel(tinyFolder(MIXTRAL_CONFIG, MIXTRAL));
+  const tensor = model.tensors.find(({ name }) => name === "blk.0.ffn_down_exps.weight")!;
+  expect(tensor.shape).toEqual([6, 8, 3]);
+  const weights = readWeights(model, tensor.name);
+  // Expert 2 lies first in the file; each has 3 * 48 weights.
+  expect([weights[0], weights[48], weights[96]].map((value) => value! - weights[96]!)).toEqual([144, 288, 0]);
+  expect(model.metadata.get("llama.expert_count")).toEqual({ type: "uint32", value: 3 });
+  expect(model.metadata.get("llama.expert_used_count")).toEqual({ type: "uint32", value: 2 });
+});
+
 test.each<[string, () => string, string, RegExp]>([
+  [
+    "a missing expert",
+    () => tinyFolder({ ...MIXTRAL_CONFIG, num_local_experts: 4 }, MIXTRAL),
+    "bad-format",
+    /"model.layers.0.block_sparse_moe.experts.3.w1.weight" is missing/,
+  ],
+  [
+    "an expert too many",
+    () => tinyFolder({ ...MIXTRAL_CONFIG, num_local_experts: 2 }, MIXTRAL),
+    "bad-format",
+    /experts.2.*the config has 2 experts/,
+  ],
+  [
+    "an expert of another shape",
+    () => tinyFolder(MIXTRAL_CONFIG, { ...MIXTRAL, "model.layers.0.block_sparse_moe.experts.1.w1.weight": [8, 6] }),
+    "bad-format",
+    /experts.1.w1.weight": expected f32 of 8 x 6 as the other experts, found f32 of 6 x 8/,
+  ],
+  [
+    "an expert with a zero before its number",
+    () => tinyFolder(MIXTRAL_CONFIG, { ...MIXTRAL, "model.layers.0.block_sparse_moe.experts.01.w1.weight": [6, 8] }),
+    "unsupported",
+    /experts.01.w1.weight": not known/,
+  ],
   [
     "another architecture",
     () => variant(config({ architectures: ["FooForCausalLM"] })),

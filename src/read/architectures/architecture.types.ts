@@ -1,7 +1,10 @@
 /** What has to be known of a model architecture to turn its Hugging Face folder into GGUF: data, one file for each. */
 import type { MetadataType } from "../model.ts";
 
-/** How a tensor is called on either side. `{}` stands for the layer's number, endings (`.weight`) stay. */
+/**
+ * How a tensor is called on either side. `{}` stands for the layer's number, `{e}` for an expert's: all experts of a
+ * layer become one tensor of three dimensions. Endings (`.weight`) stay.
+ */
 export interface TensorName {
   readonly huggingFace: string;
   readonly gguf: string;
@@ -34,4 +37,6 @@ export interface Architecture {
   readonly metadata: readonly MetadataRule[];
   /** True when llama.cpp wants `vocab_size` and `rope.dimension_count` stated. */
   readonly statesRopeDimension: boolean;
+  /** Key of the config with the number of experts, where there are any. */
+  readonly expertCount?: "num_local_experts" | "num_experts";
 }

@@ -53,3 +53,23 @@ export const llama: Architecture = {
   metadata: LLAMA_METADATA,
   statesRopeDimension: true,
 };
+
+/** The same tensors with experts and their router instead of one feed-forward network. */
+export function withExperts(
+  tensors: readonly TensorName[],
+  block: string,
+  names: { readonly gate: string; readonly down: string; readonly up: string },
+): TensorName[] {
+  const stacked = (name: string, gguf: string): TensorName => ({
+    huggingFace: `${block}.experts.{e}.${name}`,
+    gguf: `blk.{}.${gguf}_exps`,
+    required: [".weight"],
+  });
+  return [
+    ...tensors.filter(({ huggingFace }) => !huggingFace.includes(".mlp.")),
+    { huggingFace: `${block}.gate`, gguf: "blk.{}.ffn_gate_inp", required: [".weight"] },
+    stacked(names.gate, "ffn_gate"),
+    stacked(names.down, "ffn_down"),
+    stacked(names.up, "ffn_up"),
+  ];
+}

@@ -1,9 +1,10 @@
 /** Every architecture whose Hugging Face folders can be read, one line each. */
 import type { Architecture } from "./architecture.types.ts";
 import { llama } from "./llama.ts";
-import { qwen2, qwen3 } from "./qwen.ts";
+import { mixtral } from "./mixtral.ts";
+import { qwen2, qwen3, qwen3moe } from "./qwen.ts";
 
-const ARCHITECTURES: readonly Architecture[] = [llama, qwen2, qwen3];
+const ARCHITECTURES: readonly Architecture[] = [llama, mixtral, qwen2, qwen3, qwen3moe];
 
 /** The architecture of that class name (`LlamaForCausalLM`), or undefined. */
 export function findArchitecture(huggingFaceName: string): Architecture | undefined {
