@@ -96,12 +96,6 @@ export function storeBitPairs(codes: Uint8Array, dst: Uint8Array, offset: number
   }
 }
 
-/** Writes a half. NaN is stored as x86-64 makes it of an invalid operation: quiet and negative. */
-export function writeScale(dst: Uint8Array, offset: number, value: number): void {
-  writeF16(dst, offset, value);
-  if (value !== value) dst[offset + 1] = 0xfe;
-}
-
 const GROUP = 32;
 const GROUPS = SUPER_BLOCK / GROUP;
 const weights = new Float32Array(GROUP);
@@ -163,8 +157,8 @@ export function encodeGroupsOf32(
       groupWeights[j] = importanceWeights(x, start, importance, spread, weights);
       searchScaleAndMin(x, start, GROUP, weights, weighted, codes, start, scales, mins, j);
     }
-    writeScale(dst, offset, searchPositiveScale(scales, 63, groupWeights, scaleCodes));
-    writeScale(dst, offset + 2, searchPositiveScale(mins, 63, groupWeights, minCodes));
+    writeF16(dst, offset, searchPositiveScale(scales, 63, groupWeights, scaleCodes));
+    writeF16(dst, offset + 2, searchPositiveScale(mins, 63, groupWeights, minCodes));
     for (let j = 0; j < GROUPS && !wraps; j++) {
       scaleCodes[j] = Math.min(63, scaleCodes[j]!);
       minCodes[j] = Math.min(63, minCodes[j]!);

@@ -16,7 +16,6 @@ import {
   sumOfSquares,
   SUPER_BLOCK,
   weightedSearch,
-  writeScale,
 } from "./k-groups.ts";
 import { searchPositiveScale } from "./k-positive.ts";
 import { nearestInt, searchScaleAndMin } from "./k-search.ts";
@@ -85,8 +84,8 @@ function findWeightedScales(x: Float32Array, importance: Float32Array, dst: Uint
     groupWeights[j] = importanceWeights(x, j * GROUP, importance, spread, weights);
     searchScaleAndMin(x, j * GROUP, GROUP, weights, WEIGHTED, codes, j * GROUP, scales, mins, j);
   }
-  writeScale(dst, at + D, searchPositiveScale(scales, 15, groupWeights, scaleCodes));
-  writeScale(dst, at + DMIN, searchPositiveScale(mins, 15, groupWeights, minCodes));
+  writeF16(dst, at + D, searchPositiveScale(scales, 15, groupWeights, scaleCodes));
+  writeF16(dst, at + DMIN, searchPositiveScale(mins, 15, groupWeights, minCodes));
 }
 
 function decode(src: Uint8Array, dst: Float32Array): void {

@@ -6,16 +6,8 @@
  */
 import { withBlockBytes } from "./codec.ts";
 import type { Codec, EncodeOptions } from "./codec.ts";
-import { readF16 } from "./half.ts";
-import {
-  forEachSuperBlock,
-  importanceWeights,
-  recode,
-  storeBitPairs,
-  sumOfSquares,
-  SUPER_BLOCK,
-  writeScale,
-} from "./k-groups.ts";
+import { readF16, writeF16 } from "./half.ts";
+import { forEachSuperBlock, importanceWeights, recode, storeBitPairs, sumOfSquares, SUPER_BLOCK } from "./k-groups.ts";
 import { packedSignedScale, packSignedScales } from "./k-scales.ts";
 import { refineSignedScale } from "./k-refine.ts";
 import { indexOfLargest, nearestInt, searchSignedScale } from "./k-search.ts";
@@ -37,7 +29,7 @@ const groupWeights = new Float32Array(GROUPS);
 function encode(src: Float32Array, dst: Uint8Array, options: EncodeOptions): void {
   forEachSuperBlock(src, options, (x, importance, block) => {
     const at = block * BLOCK_BYTES;
-    writeScale(dst, at + D, importance === undefined ? findScales(x) : findWeightedScales(x, importance));
+    writeF16(dst, at + D, importance === undefined ? findScales(x) : findWeightedScales(x, importance));
     packSignedScales(scaleCodes, dst, at + SCALES);
     const d = readF16(dst, at + D);
     for (let j = 0; j < GROUPS; j++) {
