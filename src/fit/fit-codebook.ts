@@ -32,7 +32,7 @@ export interface FitOptions {
 const GROUPS_PER_TABLE = 2;
 /** The rounds after a split and the rounds with all tables: for each, the groups per table that it looks at. */
 const ROUNDS: Record<Effort, { readonly split: readonly number[]; readonly last: readonly number[] }> = {
-  fast: { split: [16, 16, 16], last: [16, 32] },
+  fast: { split: [8, 8, 16], last: [16, 32] },
   normal: { split: [16, 16, 16, 16], last: [16, 16, 32, 64] },
   best: { split: Array(8).fill(256), last: Array(12).fill(256) },
 };
@@ -40,7 +40,7 @@ const ROUNDS: Record<Effort, { readonly split: readonly number[]; readonly last:
 /** Groups that the start and the first rounds look at. */
 const START_GROUPS = 1024;
 /** Groups that rounds with all tables look at, at least: the levels need many even when there are few tables. */
-const LAST_GROUPS = 8192;
+const LAST_GROUPS = 4096;
 
 /** Tables are moved this many times as far as one round asks for: convergence is slow, and rounding would stall it. */
 const STRIDE = 2;

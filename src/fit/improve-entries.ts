@@ -21,18 +21,21 @@ export function improveEntries(
     weight[b]! += weight[b - 1]!;
     moment[b]! += moment[b - 1]!;
   }
-  const before = new Float64Array(2);
   for (let round = 0; round < ROUNDS; round++) {
-    before.fill(0);
+    let weightBefore = 0;
+    let momentBefore = 0;
+    let moved = 0;
     for (let q = 0; q < entries.length; q++) {
       const isLast = q + 1 === entries.length;
       const limit = isLast ? bins : Math.ceil(((entries[q]! + entries[q + 1]!) / 2) * binsPerUnit + bins / 2);
       const end = Math.max(0, Math.min(bins, limit)) - 1;
-      const weightUntil = end < 0 ? 0 : Math.max(before[0]!, weight[end]!);
-      const momentUntil = end < 0 ? 0 : weightUntil === before[0] ? before[1]! : moment[end]!;
-      if (weightUntil > before[0]!) entries[q] = (momentUntil - before[1]!) / (weightUntil - before[0]!);
-      before[0] = weightUntil;
-      before[1] = momentUntil;
+      if (end < 0 || !(weight[end]! > weightBefore)) continue;
+      const entry = (moment[end]! - momentBefore) / (weight[end]! - weightBefore);
+      moved = Math.max(moved, Math.abs(entry - entries[q]!));
+      entries[q] = entry;
+      weightBefore = weight[end]!;
+      momentBefore = moment[end]!;
     }
+    if (moved === 0) break;
   }
 }

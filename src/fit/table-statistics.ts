@@ -88,28 +88,34 @@ export function splitTables(
   return next;
 }
 
-function groupsByTable(choices: GroupChoices, count: number, tables: number): number[][] {
-  const members: number[][] = Array.from({ length: tables }, () => []);
-  for (let g = 0; g < count; g++) if (choices.scales[g] !== 0) members[choices.tables[g]!]!.push(g);
-  return members;
+/** The first groups of each table, up to `MOST_MEMBERS`. */
+function groupsByTable(choices: GroupChoices, count: number, tables: number): Int32Array[] {
+  const members = new Int32Array(tables * MOST_MEMBERS);
+  const found = new Int32Array(tables);
+  for (let g = 0; g < count; g++) {
+    const table = choices.tables[g]!;
+    if (choices.scales[g] === 0 || found[table] === MOST_MEMBERS) continue;
+    members[table * MOST_MEMBERS + found[table]!++] = g;
+  }
+  return Array.from(found, (n, table) => members.subarray(table * MOST_MEMBERS, table * MOST_MEMBERS + n));
 }
 
 /** Groups that are looked at for one table's split. */
-const MOST_MEMBERS = 64;
+const MOST_MEMBERS = 48;
 /** A table is moved by this part of the spread of its groups' wishes. */
 const SPLIT_SHARE = 0.5;
 
 function spreadOf(
   format: CodebookFormat,
   sample: Float32Array,
-  members: readonly number[],
+  members: Int32Array,
   choices: GroupChoices,
   tables: Int8Array,
   table: number,
 ): Float64Array {
   const { blockSize, dimension, tableLength } = format;
   const points = 1 << format.codeBits;
-  const used = Math.min(MOST_MEMBERS, members.length);
+  const used = members.length;
   const wishes = new Float64Array(used * tableLength);
   for (let i = 0; i < used; i++) {
     const g = members[i]!;
