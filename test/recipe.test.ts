@@ -10,7 +10,7 @@ import type { Plan, PlanOptions } from "#dist/src/plan/plan.types.js";
 import { parseRecipe, readRecipe } from "#dist/src/plan/read-recipe.js";
 import { allSchemes, findScheme } from "#dist/src/plan/schemes.js";
 import { parseTensorRule } from "#dist/src/plan/tensor-rule.js";
-import { describeModel } from "./models.ts";
+import { describeModel, writeLegacyImatrix } from "./models.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "recipe-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -185,6 +185,21 @@ test("the recipe of a plan, kept in a manifest, gives the same plan", () => {
   expect(again.metadata).toEqual(original.metadata);
   // Letter by letter: the manifest is part of the file.
   expect(JSON.stringify(again.recipe)).toBe(JSON.stringify(original.recipe));
+});
+
+test("a recipe's importance matrix is found beside it, and must be the same file", () => {
+  const sums = new Float32Array(256).fill(2);
+  writeLegacyImatrix(join(folder, "m.dat"), [{ name: "blk.0.attn_q.weight", sums, calls: 1 }]);
+  const path = join(folder, "r.yaml");
+  const { options } = applyRecipe(parseRecipe("scheme: q4_k_m\nimatrix: { file: m.dat }\n", path), path);
+  const original = plan(options);
+  expect(original.tensors.find((t) => t.tensor.name === "blk.0.attn_q.weight")!.importance![0]).toBe(2);
+  expect(original.metadata.get("quantize.imatrix.file")).toMatchObject({ value: "m.dat" });
+  expect(original.recipe.imatrix).toMatchObject({ file: "m.dat", sha256: expect.stringMatching(/^[0-9a-f]{64}$/) });
+  const again = parseRecipe(JSON.stringify(original.recipe), path);
+  expect(JSON.stringify(plan(applyRecipe(again, path).options).recipe)).toBe(JSON.stringify(original.recipe));
+  writeLegacyImatrix(join(folder, "m.dat"), [{ name: "blk.0.attn_q.weight", sums: sums.fill(3), calls: 1 }]);
+  expect(failure(() => applyRecipe(again, path))).toMatchObject({ code: "bad-data" });
 });
 
 test("a manifest without a recipe says so", () => {

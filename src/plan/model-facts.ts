@@ -16,8 +16,15 @@ export interface ModelFacts {
   readonly valueTensors: number;
 }
 
-/** Layer counts that llama.cpp knows as 70B, per architecture (`load_arch_hparams` of its models). */
-const LAYERS_OF_70B: Readonly<Record<string, number>> = { llama: 80, deci: 80, qwen2: 80, jais2: 68 };
+/**
+ * Layer counts that llama.cpp knows as 70B, per architecture (`load_arch_hparams` of its models, tried on 50 of them).
+ * With one value head per query head, a llama of 80 layers is the older 65B.
+ */
+const LAYERS_OF_70B: Readonly<Record<string, number>> = {
+  ...{ llama: 80, "llama-embed": 80 },
+  ...{ deci: 80, qwen2: 80, olmo: 80, jais2: 68 },
+};
+const HAS_65B: readonly string[] = ["llama", "llama-embed"];
 
 /** A whole number from the metadata; of an array, its first element. Undefined when absent or of another type. */
 function integer(metadata: Metadata, key: string): number | undefined {
@@ -39,7 +46,7 @@ export function modelFacts(model: Pick<Model, "metadata" | "tensors">): ModelFac
     layers,
     gqa: valueHeads > 0 ? Math.floor(heads / valueHeads) : 0,
     experts: integer(model.metadata, `${architecture}.expert_count`) ?? 0,
-    is70B: LAYERS_OF_70B[architecture] === layers && (architecture !== "llama" || heads !== valueHeads),
+    is70B: LAYERS_OF_70B[architecture] === layers && (!HAS_65B.includes(architecture) || heads !== valueHeads),
     isTied: !roles.includes("output"),
     valueTensors: roles.filter((role) => role === "attn_v" || role === "attn_qkv" || role === "attn_kv_b").length,
   };

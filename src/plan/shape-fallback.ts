@@ -1,7 +1,7 @@
 /**
  * What a tensor gets when its rows do not divide by the block size of the wanted type. The first step is llama.cpp's
- * (2026); where that fails too, and where llama.cpp has no answer and stops (q4_0 on rows of 172), the tensor becomes
- * f16, which fits every shape.
+ * (2026); where that fails too, and for types without a next one (q4_0 on rows of 172, where some versions of llama.cpp
+ * stop), the tensor becomes f16, which fits every shape.
  */
 import { findFormat } from "../../codecs/registry.ts";
 
