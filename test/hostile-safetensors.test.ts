@@ -30,6 +30,7 @@ const LIES: readonly (readonly [what: string, file: Uint8Array, code: string, me
   ["a header past the end", withLength(3n, utf8("{}")), "bad-format", /expected 2 to 2 bytes of header, found 3/],
   ["a header that is no object", safetensorsFile("[]"), "bad-format", /header, byte 8: expected "\{", found byte 91/],
   ["spaces before the header", safetensorsFile("  {}"), "bad-format", /expected "\{", found byte 32/],
+  ["a header of several lines", safetensorsFile('{\n\n"a"\n: x}'), "bad-format", /header: expected JSON/],
   ["a header that ends early", safetensorsFile('{"a":'), "bad-format", /header: expected JSON/],
   ["something behind the header", safetensorsFile("{} x"), "bad-format", /header: expected JSON/],
   [

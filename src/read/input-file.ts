@@ -64,6 +64,7 @@ const REASONS: Readonly<Record<string, string>> = {
   ELOOP: "too many symbolic links",
 };
 
+/** True for what the operating system refused; Node's complaints about arguments have codes too, but no system call. */
 export function isSystemError(error: unknown): error is Error & { code: string } {
-  return error instanceof Error && "code" in error && typeof error.code === "string";
+  return error instanceof Error && "syscall" in error && "code" in error && typeof error.code === "string";
 }

@@ -27,12 +27,17 @@ export function parseJsonObject(bytes: Uint8Array, where: string): JsonObject {
   try {
     value = JSON.parse(text);
   } catch (cause) {
-    throw new QuantizeError("bad-format", `${where}: expected JSON: ${(cause as Error).message}`, { cause });
+    throw new QuantizeError("bad-format", `${where}: expected JSON: ${reasonOf(cause)}`, { cause });
   }
   if (!isJsonObject(value)) throw new QuantizeError("bad-format", `${where}: expected a JSON object`);
   const twice = findDuplicateKey(text);
   if (twice !== undefined) throw new QuantizeError("bad-format", `${where}: key ${quote(twice)} twice in an object`);
   return value;
+}
+
+/** What the parser says of a text, in one line: it quotes the text, line breaks and all. */
+export function reasonOf(cause: unknown): string {
+  return String((cause as Error).message).replace(/\s+/g, " ");
 }
 
 /** True for objects, not for arrays or null. */

@@ -5,6 +5,7 @@
  * beforehand, from a draft with the longest numbers there are, and the finished text is padded with spaces.
  */
 import { QuantizeError } from "../errors.ts";
+import { reasonOf } from "../read/json-text.ts";
 import type { Metadata } from "../read/model.ts";
 import type { Manifest } from "./manifest-schema.ts";
 
@@ -63,7 +64,7 @@ export async function parseManifest(text: string, where: string): Promise<Manife
   try {
     json = JSON.parse(text);
   } catch (cause) {
-    throw new QuantizeError("bad-format", `${where}: manifest: expected JSON: ${String(cause)}`, { cause });
+    throw new QuantizeError("bad-format", `${where}: manifest: expected JSON: ${reasonOf(cause)}`, { cause });
   }
   const { manifestSchema } = await import("./manifest-schema.ts");
   const result = manifestSchema.safeParse(json);
