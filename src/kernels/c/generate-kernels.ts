@@ -208,24 +208,43 @@ static inline void ${name}_gemv_neon(${ARGUMENTS}, const void *x, float *y) {
 #endif
 
 #ifdef ${matrixGuard}
+/* One block of four activation rows with unpacked weights: four sums each. */
+static inline void ${name}_block(const int8x16_t w[8], float32x4_t scale, const uint8_t *q, float32x4_t sum[4]) {
+  ${dealFour(kernel)}
+  ${dotFour(kernel)}
+  const float32x4_t act = vcvt_f32_f16(vld1_f16((const __fp16 *)q));
+  ${[0, 1, 2, 3].map((m) => `sum[${m}] = vaddq_f32(sum[${m}], vmulq_f32(vmulq_laneq_f32(scale, act, ${m}), vcvtq_f32_s32(${exact(`dot[${m}]`)})));`).join("\n  ")}
+}
+
+/* Weights are unpacked once for eight activation rows, or for the four that are left. */
 static inline void ${name}_gemm_neon(${ARGUMENTS}, const void *x4, int groups, float *y, int stride) {
   const int blocks = row_length / 32;
+  const size_t group_bytes = (size_t)blocks * 136;
   (void)codebook;
-  for (int group = 0; group < groups; group++)
-    for (int row = 0; row < rows; row += 4) {
-      const uint8_t *p = (const uint8_t *)weights + (size_t)(row / 4) * blocks * ${groupBytes};
-      const uint8_t *q = (const uint8_t *)x4 + (size_t)group * blocks * 136;
-      float32x4_t sum[4] = {vdupq_n_f32(0), vdupq_n_f32(0), vdupq_n_f32(0), vdupq_n_f32(0)};
-      for (int block = 0; block < blocks; block++, p += ${groupBytes}, q += 136) {
-        int8x16_t w[8];
-        ${name}_unpack(p, ${tables}, w);
-        ${dealFour(kernel)}
-        ${dotFour(kernel)}
-        const float32x4_t scale = ${scales(kernel).neon}, act = vcvt_f32_f16(vld1_f16((const __fp16 *)q));
-        ${[0, 1, 2, 3].map((m) => `sum[${m}] = vaddq_f32(sum[${m}], vmulq_f32(vmulq_laneq_f32(scale, act, ${m}), vcvtq_f32_s32(${exact(`dot[${m}]`)})));`).join("\n        ")}
-      }
-      for (int m = 0; m < 4; m++) vst1q_f32(y + (size_t)(4 * group + m) * stride + row, sum[m]);
+  for (int row = 0; row < rows; row += 4) {
+    const uint8_t *from = (const uint8_t *)weights + (size_t)(row / 4) * blocks * ${groupBytes};
+    for (int group = 0; group < groups; group += 2) {
+      const int isPair = group + 1 < groups;
+      const uint8_t *p = from, *q = (const uint8_t *)x4 + group * group_bytes;
+      float32x4_t sum[8];
+      for (int m = 0; m < 8; m++) sum[m] = vdupq_n_f32(0);
+      if (isPair)
+        for (int block = 0; block < blocks; block++, p += ${groupBytes}, q += 136) {
+          int8x16_t w[8];
+          ${name}_unpack(p, ${tables}, w);
+          const float32x4_t scale = ${scales(kernel).neon};
+          ${name}_block(w, scale, q, sum);
+          ${name}_block(w, scale, q + group_bytes, sum + 4);
+        }
+      else
+        for (int block = 0; block < blocks; block++, p += ${groupBytes}, q += 136) {
+          int8x16_t w[8];
+          ${name}_unpack(p, ${tables}, w);
+          ${name}_block(w, ${scales(kernel).neon}, q, sum);
+        }
+      for (int m = 0; m < (isPair ? 8 : 4); m++) vst1q_f32(y + (size_t)(4 * group + m) * stride + row, sum[m]);
     }
+  }
 }
 #endif
 `;
