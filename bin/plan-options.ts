@@ -13,6 +13,7 @@ export interface PlanFlags {
   readonly tensor?: readonly string[];
   readonly allowUnmatched?: boolean;
   readonly tables?: number | "auto";
+  readonly tablesFrom?: string;
   readonly onIncompatible?: IncompatiblePolicy;
   readonly allowRequantize?: boolean;
   readonly pure?: boolean;
@@ -44,6 +45,10 @@ const PLAN_OPTIONS: readonly (() => Option)[] = [
     new Option("--tables <n>", "learned tables per tensor for *_cb, 1 to 256 or auto (default: auto)").argParser(
       parseTables,
     ),
+  () =>
+    new Option("--tables-from <name>", "fixed tables for q4_cb instead of learned ones")
+      .choices(["iq4_nl", "nf4", "fp4", "bitmod"])
+      .conflicts("tables"),
   () => new Option("--imatrix <file>", "importance of columns, .dat or .gguf, for all encoders and fits"),
   () =>
     new Option("--include-weights <text>", "use only importance entries whose name holds this, may be repeated")
@@ -95,7 +100,7 @@ async function importanceFrom(flags: PlanFlags): Promise<Imatrix | undefined> {
 
 /** The plan's options that were given on the command line. */
 async function givenOptions(flags: PlanFlags): Promise<Partial<PlanOptions>> {
-  const { scheme, layout, tensor, allowUnmatched, tables, onIncompatible, allowRequantize } = flags;
+  const { scheme, layout, tensor, allowUnmatched, tables, tablesFrom, onIncompatible, allowRequantize } = flags;
   const { pure, outputType, embeddingType, leaveOutput, overrideKv, keepSplit, splitMaxSize } = flags;
   const imatrix = await importanceFrom(flags);
   return {
@@ -104,6 +109,7 @@ async function givenOptions(flags: PlanFlags): Promise<Partial<PlanOptions>> {
     ...(tensor !== undefined && { rules: tensor }),
     ...(allowUnmatched !== undefined && { allowUnmatchedRules: allowUnmatched }),
     ...(tables !== undefined && { tables }),
+    ...(tablesFrom !== undefined && { tablesFrom }),
     ...(onIncompatible !== undefined && { onIncompatible }),
     ...(allowRequantize !== undefined && { allowRequantize }),
     ...(pure !== undefined && { pure }),

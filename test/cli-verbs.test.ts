@@ -112,3 +112,15 @@ test("kernels prints a C header, or writes it", () => {
   expect(readFileSync(at("kernels.h"), "utf8")).toBe(printed.stdout);
   expect(cli(["kernels", "--target", "dotprod", "--type", "q4_k"])).toMatchObject({ code: 2, stdout: "" });
 });
+
+test("--tables-from takes tables as they are, and a manifest remembers it", () => {
+  const args = [FABLE, "-s", "q4_cb", "--tables-from", "nf4", "--verify", "weights"];
+  const report = json(...args, "-o", at("nf4.gguf"), "--manifest", at("nf4.json"));
+  expect(report.totals.nmse).toBeGreaterThan(0.005);
+  expect(report.totals.nmse).toBeLessThan(0.007);
+  const [{ tables }] = json("inspect", at("nf4.gguf"), "--codebooks", "--tensor", "output.weight").codebooks;
+  expect(tables).toEqual([-127, -88, -67, -50, -36, -23, -12, 0, 10, 20, 31, 43, 56, 71, 92, 127]);
+  expect(JSON.parse(readFileSync(at("nf4.json"), "utf8")).recipe).toMatchObject({ tablesFrom: "nf4" });
+  const refused = cli([FABLE, "-s", "q5_cb", "--tables-from", "nf4", "-o", at("no.gguf")]);
+  expect(refused).toMatchObject({ code: 2, stdout: "", stderr: expect.stringContaining("expected q4_cb") });
+});

@@ -3,6 +3,7 @@ import type { Codebook, CodebookFormat, Effort } from "../../codecs/codec.ts";
 import { findFormat } from "../../codecs/registry.ts";
 import { QuantizeError } from "../errors.ts";
 import { fitCodebook } from "../fit/fit-codebook.ts";
+import { fixedTables } from "../fit/fixed-tables.ts";
 import { planSample, sampleLength } from "../fit/sample.ts";
 import { elementCount, sliceCount } from "../read/model.ts";
 import { readTensorRows } from "../read/read-tensor.ts";
@@ -75,6 +76,7 @@ export function fitWorker(
     return fitCodebook(format, sample, {
       tables: job.tables!,
       effort: setup.effort,
+      ...(job.tablesFrom === undefined ? {} : { fixedTables: fixedTables(job.tablesFrom)! }),
       assign: backend.assigner(arena.assignRoom),
       ...(weighting === undefined ? {} : { importance: weighting }),
     });

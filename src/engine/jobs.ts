@@ -31,7 +31,7 @@ export function isCopy({ tensor, codec }: TensorPlan): boolean {
 /** @param dataStarts position of the data section in each output file */
 export function jobsOf(plan: Plan, dataStarts: readonly number[]): TensorJob[] {
   return plan.tensors.map((planned) => {
-    const { tensor, codec, layout, tables, importance, file, byteOffset } = planned;
+    const { tensor, codec, layout, tables, tablesFrom, importance, file, byteOffset } = planned;
     const format = findFormat(codec);
     const isFitted = format !== undefined && isCodebookFormat(format) && !isCopy(planned);
     return {
@@ -41,6 +41,7 @@ export function jobsOf(plan: Plan, dataStarts: readonly number[]): TensorJob[] {
       outputFile: file,
       outputOffset: dataStarts[file]! + byteOffset,
       ...(isFitted ? { tables: tables! } : {}),
+      ...(isFitted && tablesFrom !== undefined ? { tablesFrom } : {}),
       ...(importance === undefined ? {} : { importance: sharedFloats(importance) }),
     };
   });

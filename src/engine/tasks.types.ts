@@ -26,6 +26,8 @@ export interface TensorJob {
   readonly outputOffset: number;
   /** Tables to fit per slice, when the target is a codebook format and not a copy. */
   readonly tables?: number;
+  /** Fixed tables to use instead: then only the scale levels are fitted. */
+  readonly tablesFrom?: string;
   /** Importance of each column, slice after slice. */
   readonly importance?: Float32Array;
   /** Comparisons: the tensor under test, stored in `setup.writtenFiles`. */

@@ -25,6 +25,9 @@ const FIXED_TABLES: ReadonlyMap<string, readonly (readonly number[])[]> = new Ma
   ],
 ]);
 
+/** Entries per table of all of them. */
+export const FIXED_TABLE_LENGTH = 16;
+
 /** Names for `--tables-from`. */
 export const FIXED_TABLE_NAMES: readonly string[] = [...FIXED_TABLES.keys()];
 

@@ -86,9 +86,9 @@ function writtenRules(rules: readonly Rule[]): Rule[] {
  * version of this program.
  */
 export function recipeOf(options: PlanOptions, scheme: Recipe, rules: readonly Rule[]): RecipeFile {
-  const { imatrix, layout, tables, onIncompatible, allowUnmatchedRules, allowRequantize } = options;
+  const { imatrix, layout, tables, tablesFrom, onIncompatible, allowUnmatchedRules, allowRequantize } = options;
   const { pure, outputType, embeddingType, leaveOutput, overrideKv, keepSplit, splitMaxBytes } = options;
-  const given = { layout, tables, onIncompatible, allowUnmatchedRules, allowRequantize, pure, outputType };
+  const given = { layout, tables, tablesFrom, onIncompatible, allowUnmatchedRules, allowRequantize, pure, outputType };
   const overrides = overrideKv?.length ? overrideKv : undefined;
   const more = { embeddingType, leaveOutput, overrideKv: overrides, keepSplit, splitMaxBytes };
   const stated = Object.entries({ ...given, ...more }).filter(([, value]) => value !== undefined && value !== false);

@@ -1,9 +1,10 @@
 /** From a model and what people ask for to a plan: type, layout, size and place of every tensor. */
-import { rowBytes } from "../../codecs/codec.ts";
+import { rowBytes, type CodebookFormat } from "../../codecs/codec.ts";
 import { findFormat, isCodebookFormat } from "../../codecs/registry.ts";
 import { QuantizeError } from "../errors.ts";
-import type { Imatrix } from "../imatrix/imatrix.types.ts";
+import { FIXED_TABLE_LENGTH, FIXED_TABLE_NAMES, fixedTables } from "../fit/fixed-tables.ts";
 import { importanceOf, imatrixWarnings, requireImportance } from "../imatrix/importance-of.ts";
+import { unknownName } from "../nearest-name.ts";
 import { rowCount, sliceCount, type Model, type Tensor } from "../read/model.ts";
 import { padTo } from "../read/gguf-types.ts";
 import { storedBytes } from "../read/read-tensor.ts";
@@ -23,11 +24,29 @@ function plannedBytes(tensor: Tensor, codec: string): number {
   return rowBytes(findFormat(codec)!, tensor.shape[0]!) * rowCount(tensor.shape);
 }
 
-function plannedTables(tensor: Tensor, choice: TypeChoice, byteLength: number): number | undefined {
+/** How many fixed tables of that name there are. @throws QuantizeError when the name is unknown or the format has other tables */
+function fixedTableCount(name: string, { name: codec, tableLength, dimension }: CodebookFormat): number {
+  const tables = fixedTables(name);
+  if (tables === undefined) throw unknownName("table of --tables-from", name, FIXED_TABLE_NAMES);
+  if (tableLength !== FIXED_TABLE_LENGTH || dimension !== 1)
+    throw new QuantizeError(
+      "usage",
+      `--tables-from ${name}: ${codec} has tables of other entries, expected q4_cb or q4_cb_g64`,
+    );
+  return tables.length / tableLength;
+}
+
+function plannedTables(
+  tensor: Tensor,
+  choice: TypeChoice,
+  byteLength: number,
+  tablesFrom: string | undefined,
+): number | undefined {
   const format = findFormat(choice.codec);
   if (format === undefined || !isCodebookFormat(format)) return undefined;
   if (choice.codec === tensor.codec && tensor.codebooks !== undefined)
     return Math.max(...tensor.codebooks.map(({ tables }) => tables.length / format.tableLength));
+  if (tablesFrom !== undefined) return fixedTableCount(tablesFrom, format);
   if (choice.tables === "auto") return automaticTables(format, byteLength / sliceCount(tensor.shape));
   if (!Number.isInteger(choice.tables) || choice.tables < 1 || choice.tables > MAX_TABLES)
     throw new QuantizeError("usage", `tables: expected 1 to ${MAX_TABLES} or "auto", found ${choice.tables}`);
@@ -38,17 +57,18 @@ function plannedTables(tensor: Tensor, choice: TypeChoice, byteLength: number): 
 function planTensor(
   choice: TypeChoice,
   recipe: Recipe,
-  imatrix: Imatrix | undefined,
+  { imatrix, tablesFrom }: PlanOptions,
 ): Omit<TensorPlan, "file" | "byteOffset"> {
   const { tensor, codec, layout, reason, isFallback } = choice;
   const byteLength = plannedBytes(tensor, codec);
-  const tables = plannedTables(tensor, choice, byteLength);
+  const tables = plannedTables(tensor, choice, byteLength, tablesFrom);
   const isEncoded = codec !== tensor.codec;
   const importance = isEncoded ? importanceOf(tensor, imatrix) : undefined;
   if (isEncoded) requireImportance(tensor, codec, importance, imatrix, recipe.needsImatrix ?? []);
   return {
     ...{ tensor, codec, layout, reason, isFallback, byteLength },
     ...(tables === undefined ? {} : { tables }),
+    ...(tables === undefined || tablesFrom === undefined || !isEncoded ? {} : { tablesFrom }),
     // Floats are rounded, not searched for: importance changes nothing there.
     ...(importance === undefined || findFormat(codec)!.kind === "float" ? {} : { importance }),
   };
@@ -68,7 +88,7 @@ export function planConversion(model: Model, options: PlanOptions): Plan {
   const fileType = recipe.type === "keep" ? "keep" : recipe.fileType;
   const metadata = overrideMetadata(outputMetadata(model.metadata, fileType, imatrix), options.overrideKv ?? []);
   const alignment = alignmentOf(metadata);
-  const sized = choices.map((choice) => planTensor(choice, recipe, imatrix));
+  const sized = choices.map((choice) => planTensor(choice, recipe, options));
   const files = outputFiles(sized, alignment, options);
   const ends = new Array<number>((files.at(-1) ?? 0) + 1).fill(0);
   const tensors = sized.map((planned, index): TensorPlan => {

@@ -30,6 +30,8 @@ export interface PlanOptions {
   readonly allowUnmatchedRules?: boolean;
   /** Tables per slice of codebook tensors, 1 to 256; default `auto`. */
   readonly tables?: number | "auto";
+  /** Fixed tables of that name (`FIXED_TABLE_NAMES`) instead of learned ones; scale levels are learned all the same. */
+  readonly tablesFrom?: string;
   /** Default `fallback`. */
   readonly onIncompatible?: IncompatiblePolicy;
   /** Encode tensors anew that are quantized already. */
@@ -60,6 +62,8 @@ export interface TensorPlan {
   readonly layout: string;
   /** Tables per slice for codebook formats. */
   readonly tables?: number;
+  /** Name of fixed tables, which are not learned. */
+  readonly tablesFrom?: string;
   /** Importance of each column, `shape[0] * slices` values, slice after slice. */
   readonly importance?: Float32Array;
   /** Why this codec: `scheme`, `rule 2`, `mix`, `kept: norm`, `fallback: rows of 172 do not divide by 256`, ... */

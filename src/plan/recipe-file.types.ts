@@ -12,6 +12,8 @@ export interface RecipeFile {
   readonly allowUnmatchedRules?: boolean;
   readonly layout?: string;
   readonly tables?: number | "auto";
+  /** Fixed tables instead of learned ones, by name. */
+  readonly tablesFrom?: string;
   /** How hard codebooks are fitted and searched: an option of the run, kept here because it decides bytes. */
   readonly effort?: Effort;
   /** Type numbers of that program for packed tensors: an option of the run too. */

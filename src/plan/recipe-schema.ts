@@ -67,6 +67,7 @@ export const recipeSchema = z.strictObject({
   allowUnmatchedRules: z.boolean().optional(),
   layout: name.optional(),
   tables: tables.optional(),
+  tablesFrom: name.optional(),
   effort: z.enum(["fast", "normal", "best"]).optional(),
   compat: z.enum(["ik_llama.cpp"]).optional(),
   onIncompatible: z.enum(["error", "fallback", "keep"]).optional(),
