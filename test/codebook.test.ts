@@ -4,6 +4,7 @@ import type { Codebook, CodebookFormat } from "#dist/codecs/codec.js";
 import { packCodes, unpackCodes } from "#dist/codecs/codebook-codes.js";
 import { allFormats, findFormat, isCodebookFormat } from "#dist/codecs/registry.js";
 import { fitCodebook } from "#dist/src/fit/fit-codebook.js";
+import { FIXED_TABLE_NAMES, fixedTables } from "#dist/src/fit/fixed-tables.js";
 import { planSample, sampleLength } from "#dist/src/fit/sample.js";
 import { gaussian, uniform } from "./weights.ts";
 
@@ -131,6 +132,17 @@ describe("the fit", () => {
     expect(relativeError(sample.subarray(32, 64), out.subarray(32, 64))).toBeLessThan(0.002);
     expect(Math.abs(out[100]! - 10)).toBeLessThan(0.5);
     expect(out.subarray(160, 192).every((value) => Math.abs(value) < 1e-3)).toBe(true);
+  });
+
+  test.each(FIXED_TABLE_NAMES)("tables of %s are kept, and learned ones are better", (name) => {
+    const sample = gaussianWeights(400 * 32, 7);
+    const fixed = fixedTables(name)!;
+    const codebook = fitCodebook(q4, sample, { tables: 1, effort: "normal", fixedTables: fixed });
+    expect(codebook.tables).toEqual(fixed);
+    const error = relativeError(sample, roundTrip(q4, codebook, sample));
+    expect(error).toBeLessThan(0.0095);
+    const learned = fitCodebook(q4, sample, { tables: fixed.length / 16, effort: "normal" });
+    expect(relativeError(sample, roundTrip(q4, learned, sample))).toBeLessThan(error);
   });
 
   test("wrong lengths and counts are refused", () => {
