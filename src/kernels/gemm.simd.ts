@@ -151,7 +151,7 @@ export function kernel_gemm(
   const blockSize = blockSizeOf(kernel), blocks = rowLength / blockSize;
   const bytesPerRow = <usize>blocks * blockBytes;
   const groupRows = woven == 1 ? 4 : woven;
-  const direct = isDirect(kernel, plan, codebook), gathered = !direct && isGathered(plan);
+  const direct = isDirect(kernel, plan), gathered = !direct && isGathered(plan);
   const sumBytes = <usize>actRows << 4;
   for (let row: i32 = 0; row < rows; row += groupRows) {
     const here = min<i32>(groupRows, rows - row), tiles = (here + 3) >> 2;

@@ -1,8 +1,7 @@
-// Tiles straight from woven blocks, for the formats and shapes that matter most: 16 or 32 bytes of codes per block,
-// dealt in chunks of 4 or 8, scales gathered. The four rows' codes come out of four vectors by shuffles, the four
+// Tiles straight from woven blocks, for blocks of 32 weights dealt in chunks of 4 or 8, scales gathered. The four rows' codes come out of four vectors by shuffles, the four
 // scales lie side by side. Everything else is unpacked first (gather.ts).
 import { f32OfF16Bits } from "../../../codecs/simd/half";
-import { halfE8m0, high, iq4Table, fp4Table, low } from "./expand";
+import { halfE8m0, high, iq4Table, fp4Table, low, putCodes } from "./expand";
 import { expandWovenK, isDirectK } from "./expand-woven-k";
 import { ROW_BYTES, SCALES, storeSigned } from "./tile";
 
@@ -95,18 +94,52 @@ function expand(kernel: i32, block: usize, rows: usize, chunk: usize, flip: v128
   }
 }
 
+// Codebook types of 32 weights with other codes: each row's bytes are collected from their chunks. High bits (four
+// bytes a row) lie row by row whatever the chunk.
+function expandCodebook(block: usize, rows: usize, chunk: usize, first: usize, tile: usize, codebook: usize): void {
+  const points = <usize>load<i32>(codebook, 4), dimension = load<i32>(codebook, 8), codeBits = load<i32>(codebook, 68);
+  const tables = codebook + <usize>load<i32>(codebook, 40), levels = codebook + <usize>load<i32>(codebook, 44);
+  const tableBytes = points * <usize>dimension, lowBytes: usize = codeBits == 3 || dimension == 2 ? 8 : 16;
+  const step = rows * chunk, codes = block + 2 * rows;
+  for (let r: usize = 0; r < 4; r++) {
+    const s = block + first + r, at = codes + (first + r) * chunk;
+    store<f32>(tile + SCALES + (r << 2), load<f32>(levels + (<usize>load<u8>(s) << 2)));
+    let v: v128;
+    if (chunk == 8) {
+      v = v128.load64_zero(at);
+      if (lowBytes == 16) v = v128.load64_lane(at + step, v, 1);
+    } else {
+      v = v128.load32_lane(at + step, v128.load32_zero(at), 1);
+      if (lowBytes == 16) v = v128.load32_lane(at + 3 * step, v128.load32_lane(at + 2 * step, v, 2), 3);
+    }
+    const extra = load<u32>(codes + rows * lowBytes + 4 * (first + r));
+    putCodes(tile + r * ROW_BYTES, v, extra, tables + <usize>load<u8>(s + rows) * tableBytes, codeBits, dimension);
+  }
+}
+
+// The plan's field of codes: behind level and table, else the last one.
+// @ts-ignore: decorator
+@inline
+function codesField(kernel: i32, plan: usize): usize {
+  return plan + 16 + (kernel == 18 ? 2 : <usize>load<i32>(plan, 8) - 1) * 24;
+}
+
+// True for codebooks with 16 entries a table: q4_cb.
+// @ts-ignore: decorator
+@inline
+function isNibbleTable(codebook: usize): bool { return load<i32>(codebook, 4) == 16 && load<i32>(codebook, 8) == 1; }
+
 // True when expandWoven takes this kernel and plan.
-export function isDirect(kernel: i32, plan: usize, codebook: usize): bool {
-  const fields = <usize>load<i32>(plan, 8), codes = plan + 16 + (fields - 1) * 24, chunk = load<i32>(codes, 8);
+export function isDirect(kernel: i32, plan: usize): bool {
+  const chunk = load<i32>(codesField(kernel, plan), 8);
   if (load<i32>(plan) == 1 || (chunk != 4 && chunk != 8)) return false;
   if (isDirectK(kernel, load<i32>(plan), chunk)) return true;
-  if (kernel == 18) return load<i32>(codebook, 4) == 16 && load<i32>(codebook, 8) == 1;
-  return kernel == 0 || kernel == 4 || kernel == 5 || kernel == 6;
+  return kernel == 18 || kernel == 0 || kernel == 4 || kernel == 5 || kernel == 6;
 }
 
 // Fills the tile with rows first .. first + 3 of a woven block.
 export function expandWoven(kernel: i32, block: usize, plan: usize, first: usize, tile: usize, codebook: usize): void {
-  const rows = <usize>load<i32>(plan), codes = plan + 16 + (<usize>load<i32>(plan, 8) - 1) * 24;
+  const rows = <usize>load<i32>(plan), codes = codesField(kernel, plan);
   const chunk = <usize>load<i32>(codes, 8), flip = i32x4.splat(load<i32>(codes, 12));
   switch (kernel) {
     case 0: expand(0, block, rows, chunk, flip, first, tile, codebook); break;
@@ -114,6 +147,8 @@ export function expandWoven(kernel: i32, block: usize, plan: usize, first: usize
     case 5: expand(5, block, rows, chunk, flip, first, tile, codebook); break;
     case 6: expand(6, block, rows, chunk, flip, first, tile, codebook); break;
     case 12: case 13: case 14: expandWovenK(kernel, block, chunk, first, tile); break;
-    default: expand(18, block, rows, chunk, flip, first, tile, codebook);
+    default:
+      if (isNibbleTable(codebook)) expand(18, block, rows, chunk, flip, first, tile, codebook);
+      else expandCodebook(block, rows, chunk, first, tile, codebook);
   }
 }

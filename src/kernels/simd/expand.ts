@@ -258,6 +258,45 @@ function lookupLong(table: usize, quarters: i32, codes: v128): v128 {
   return found;
 }
 
+// Looks 32 weights up: `v` the low bits of their codes (8 or 16 bytes), `extra` the high bits, `table` its entries.
+// @ts-ignore: decorator
+@inline
+export function putCodes(values: usize, v: v128, extra: u32, table: usize, codeBits: i32, dimension: i32): void {
+  if (dimension == 2) {
+    let codes = i8x16.shuffle(low(v), high(v), 0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23);
+    let x: v128, y: v128;
+    if (codeBits == 4) {
+      x = i8x16.swizzle(v128.load(table), codes);
+      y = i8x16.swizzle(v128.load(table, 16), codes);
+    } else {
+      codes = v128.or(codes, highPairs(extra));
+      x = lookupLong(table, 4, codes);
+      y = lookupLong(table + 64, 4, codes);
+    }
+    storeSigned(values, i8x16.shuffle(x, y, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23));
+    storeSigned(values + 32, i8x16.shuffle(x, y, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31));
+  } else if (codeBits == 3) {
+    const three = i8x16.splat(3), four = i8x16.splat(4);
+    const shifted = i8x16.shr_u(v, 2);
+    const ab = i8x16.shuffle(v, shifted, 0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23);
+    const entries = v128.load64_zero(table);
+    const a = v128.or(v128.and(ab, three), v128.and(bitMask(extra), four));
+    const b = v128.or(v128.and(i8x16.shr_u(ab, 4), three), v128.and(bitMask(extra >> 16), four));
+    storeSigned(values, i8x16.swizzle(entries, a));
+    storeSigned(values + 32, i8x16.swizzle(entries, b));
+  } else {
+    if (codeBits == 4) {
+      const entries = v128.load(table);
+      storeSigned(values, i8x16.swizzle(entries, low(v)));
+      storeSigned(values + 32, i8x16.swizzle(entries, high(v)));
+    } else {
+      const sixteen = i8x16.splat(16);
+      storeSigned(values, lookupLong(table, 2, v128.or(low(v), v128.and(bitMask(extra), sixteen))));
+      storeSigned(values + 32, lookupLong(table, 2, v128.or(high(v), v128.and(bitMask(extra >> 16), sixteen))));
+    }
+  }
+}
+
 // Codebook formats. `codebook` is an image of codecs/codebook-prepare.ts: words 1 points, 2 dimension, 10 tables,
 // 11 levels, 17 bits per code; tables and levels padded to 256.
 function expandCodebook(at: usize, stride: usize, rows: i32, tile: usize, spans: usize, codebook: usize): void {
@@ -273,41 +312,8 @@ function expandCodebook(at: usize, stride: usize, rows: i32, tile: usize, spans:
       const values = tile + <usize>r * ROW_BYTES + 64 * span;
       const from = at + 2 + span * lowBytes;
       const extra = load<u32>(at + 2 + spans * lowBytes + 4 * span);
-      if (dimension == 2) {
-        const v = v128.load64_zero(from);
-        let codes = i8x16.shuffle(low(v), high(v), 0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23);
-        let x: v128, y: v128;
-        if (codeBits == 4) {
-          x = i8x16.swizzle(v128.load(table), codes);
-          y = i8x16.swizzle(v128.load(table, 16), codes);
-        } else {
-          codes = v128.or(codes, highPairs(extra));
-          x = lookupLong(table, 4, codes);
-          y = lookupLong(table + 64, 4, codes);
-        }
-        storeSigned(values, i8x16.shuffle(x, y, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23));
-        storeSigned(values + 32, i8x16.shuffle(x, y, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31));
-      } else if (codeBits == 3) {
-        const v = v128.load64_splat(from), three = i8x16.splat(3), four = i8x16.splat(4);
-        const shifted = i8x16.shr_u(v, 2);
-        const ab = i8x16.shuffle(v, shifted, 0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23);
-        const entries = v128.load64_zero(table);
-        const a = v128.or(v128.and(ab, three), v128.and(bitMask(extra), four));
-        const b = v128.or(v128.and(i8x16.shr_u(ab, 4), three), v128.and(bitMask(extra >> 16), four));
-        storeSigned(values, i8x16.swizzle(entries, a));
-        storeSigned(values + 32, i8x16.swizzle(entries, b));
-      } else {
-        const v = v128.load(from);
-        if (codeBits == 4) {
-          const entries = v128.load(table);
-          storeSigned(values, i8x16.swizzle(entries, low(v)));
-          storeSigned(values + 32, i8x16.swizzle(entries, high(v)));
-        } else {
-          const sixteen = i8x16.splat(16);
-          storeSigned(values, lookupLong(table, 2, v128.or(low(v), v128.and(bitMask(extra), sixteen))));
-          storeSigned(values + 32, lookupLong(table, 2, v128.or(high(v), v128.and(bitMask(extra >> 16), sixteen))));
-        }
-      }
+      const v = lowBytes == 8 ? v128.load64_zero(from) : v128.load(from);
+      putCodes(values, v, extra, table, codeBits, dimension);
     }
   }
 }
