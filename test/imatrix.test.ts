@@ -165,6 +165,11 @@ describe("in a plan", () => {
     expect(error.code).toBe("bad-data");
     expect(error.message).toMatch(/64 values, expected 128 \(64 columns, 2 slices\)/);
   });
+  test("a matrix of another model is refused", () => {
+    const error = failure(() => planConversion(model, { scheme: "q8_0", imatrix: matrix("encoder.weight", 64) }));
+    expect(error.code).toBe("bad-data");
+    expect(error.message).toMatch(/none of its 1 entries \(encoder\.weight, \.\.\.\) names a tensor of this model/);
+  });
   test("an embedding's entry of another length is passed over", () => {
     const plan = planConversion(model, { scheme: "q8_0", imatrix: matrix("token_embd.weight", 3) });
     expect(plan.tensors.find((t) => t.tensor.name === "token_embd.weight")!.importance).toBeUndefined();

@@ -25,6 +25,16 @@ export function importanceOf(tensor: Tensor, imatrix: Imatrix | undefined): Floa
   );
 }
 
+/** Refuses a matrix that knows none of the model's tensors. @throws QuantizeError `bad-data` */
+export function requireSameModel(imatrix: Imatrix, tensors: readonly Tensor[]): void {
+  if (tensors.some(({ name }) => imatrix.entries.has(name))) return;
+  const [example = "nothing"] = imatrix.entries.keys();
+  throw new QuantizeError(
+    "bad-data",
+    `${imatrix.path}: none of its ${imatrix.entries.size} entries (${example}, ...) names a tensor of this model`,
+  );
+}
+
 /**
  * Refuses types that come out as noise without importance.
  * @param needed types that need it in this recipe, beside those that always do

@@ -40,7 +40,14 @@ export const MIXES: readonly Recipe[] = [
     name: "mxfp4_moe",
     fileType: 38,
     type: "mxfp4",
-    rules: [{ role: "output", type: "q8_0" }, { stacked: true, type: "mxfp4" }, { type: "q8_0" }],
+    rules: [
+      { role: "output", type: "q8_0" },
+      // Its latent attention is stacked too, and no expert.
+      { role: ["ffn_up", "ffn_gate", "ffn_down"], stacked: true, architecture: "bailingmoe3", type: "mxfp4" },
+      { architecture: "bailingmoe3", type: "q8_0" },
+      { stacked: true, type: "mxfp4" },
+      { type: "q8_0" },
+    ],
   },
   mix("q5_0", 8, "q5_0", { role: "ffn_down", layers: "first-eighth", imatrix: true, type: "q5_1" }),
   mix("q5_1", 9, "q5_1"),

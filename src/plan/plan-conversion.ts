@@ -3,7 +3,7 @@ import { rowBytes, type CodebookFormat } from "../../codecs/codec.ts";
 import { findFormat, isCodebookFormat } from "../../codecs/registry.ts";
 import { QuantizeError } from "../errors.ts";
 import { FIXED_TABLE_LENGTH, FIXED_TABLE_NAMES, fixedTables } from "../fit/fixed-tables.ts";
-import { importanceOf, imatrixWarnings, requireImportance } from "../imatrix/importance-of.ts";
+import { importanceOf, imatrixWarnings, requireImportance, requireSameModel } from "../imatrix/importance-of.ts";
 import { unknownName } from "../nearest-name.ts";
 import { rowCount, sliceCount, type Model, type Tensor } from "../read/model.ts";
 import { padTo } from "../read/gguf-types.ts";
@@ -82,6 +82,7 @@ function planTensor(
  */
 export function planConversion(model: Model, options: PlanOptions): Plan {
   const { imatrix } = options;
+  if (imatrix !== undefined) requireSameModel(imatrix, model.tensors);
   // Types are decided in the order of the output, because some rules count tensors.
   const ordered = options.keepSplit ? inStoredOrder(model.tensors) : inOutputOrder(model.tensors);
   const { choices, recipe, rules, ruleHits } = chooseTypes(model, ordered, options);
