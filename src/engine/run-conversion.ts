@@ -6,7 +6,7 @@ import { findFormat, isCodebookFormat } from "../../codecs/registry.ts";
 import type { Plan, TensorPlan } from "../plan/plan.types.ts";
 import { codebookBytes as plannedCodebookBytes } from "../plan/table-count.ts";
 import { elementCount, sliceCount } from "../read/model.ts";
-import { storedBytes } from "../read/read-tensor.ts";
+import { storedBytes, storedCodebookBytes } from "../read/read-tensor.ts";
 import { combineHashes, formatHash } from "../verify/xxh64.ts";
 import { requireQuality } from "./budget.ts";
 import type { ConversionOptions, ConversionReport, TensorReport, Totals } from "./conversion.types.ts";
@@ -133,7 +133,7 @@ function totalsOf(
     tensors: tensors.length,
     encodedTensors: planned.filter((tensor) => !isCopy(tensor)).length,
     fallbacks: tensors.filter((tensor) => tensor.isFallback).length,
-    sourceBytes: planned.reduce((total, { tensor }) => total + storedBytes(tensor), 0),
+    sourceBytes: planned.reduce((total, { tensor }) => total + storedBytes(tensor) + storedCodebookBytes(tensor), 0),
     bytes,
     bitsPerWeight: (8 * bytes) / weights,
     ...pooledQuality(results.map((result, index) => ({ ...result, codec: planned[index]!.codec }))),

@@ -1,6 +1,7 @@
 /** What is in a model file, as plain data: metadata, tensors, and sums that are weighted by bytes. */
 import { findFormat } from "../../codecs/registry.ts";
 import { elementCount, type Metadata, type MetadataScalar, type MetadataValue, type Model } from "../read/model.ts";
+import { storedBytes, storedCodebookBytes } from "../read/read-tensor.ts";
 import { describeFileType, type FileTypeNote } from "./file-type.ts";
 
 /** One key of the metadata. */
@@ -100,11 +101,7 @@ export function encodingShares(
 
 function inspectTensor(tensor: Model["tensors"][number]): InspectedTensor {
   const weights = elementCount(tensor.shape);
-  const byteLength = tensor.extents.reduce((sum, extent) => sum + extent.byteLength, 0);
-  const codebookBytes = (tensor.codebooks ?? []).reduce(
-    (sum, { tables, levels }) => sum + tables.byteLength + levels.byteLength,
-    0,
-  );
+  const byteLength = storedBytes(tensor);
   const format = findFormat(tensor.codec);
   const tableLength = format !== undefined && "tableLength" in format ? format.tableLength : 1;
   return {
@@ -116,7 +113,7 @@ function inspectTensor(tensor: Model["tensors"][number]): InspectedTensor {
     byteLength,
     file: tensor.extents[0]?.file ?? 0,
     byteOffset: tensor.extents[0]?.byteOffset ?? 0,
-    bitsPerWeight: (8 * (byteLength + codebookBytes)) / weights,
+    bitsPerWeight: (8 * (byteLength + storedCodebookBytes(tensor))) / weights,
     ...(tensor.codebooks && {
       codebooks: tensor.codebooks.map(({ tables, levels }) => ({
         tables: tables.length / tableLength,

@@ -12,7 +12,8 @@ import type { Recipe } from "./recipe.types.ts";
 /** True when weights can be written in that type, and GGUF files can hold it. */
 export function isWritable(codec: string): boolean {
   const format = findFormat(codec);
-  if (format === undefined) return false;
+  // q8_K holds activations during a product, never weights in a file.
+  if (format === undefined || format.name === "q8_K") return false;
   return isCodebookFormat(format) || (format.encode !== undefined && format.ggmlType !== undefined);
 }
 

@@ -39,6 +39,11 @@ export function storedBytes(tensor: Tensor): number {
   return tensor.extents.reduce((sum, extent) => sum + extent.byteLength, 0);
 }
 
+/** Bytes of its learned tables and scale levels, 0 when it has none. */
+export function storedCodebookBytes({ codebooks = [] }: Tensor): number {
+  return codebooks.reduce((sum, { tables, levels }) => sum + tables.byteLength + levels.byteLength, 0);
+}
+
 /**
  * Reads rows `[startRow, endRow)` (all slices counted) as they are stored. For a packed tensor both ends must be
  * multiples of the layout's rows per group: then these bytes are whole groups.
