@@ -20,8 +20,14 @@ function pointSet(levels: readonly number[], dimensions: number, members: string
   return Int8Array.from(coordinates);
 }
 
+/** Unpacked at the first use: it takes some ten milliseconds, and few programs or threads decode these types. */
+function pointsOnDemand(...set: Parameters<typeof pointSet>): () => ReturnType<typeof pointSet> {
+  let points: ReturnType<typeof pointSet> | undefined;
+  return () => (points ??= pointSet(...set));
+}
+
 /** iq2_xxs: 256 points of eight coordinates. */
-export const IQ2_XXS_GRID = pointSet(
+export const iq2XxsGrid = pointsOnDemand(
   [8, 25, 43],
   8,
   "VRUUVRBEQUEABBREABAAAAAEQAAUAEAAAAAABAAAUBBAQREAARQEQFAEQAAQAAAFEAAAUAAAAQAAQAAAQRQEQBQUAAAEAAAEAAAEAAAAAAAABBAA" +
@@ -37,7 +43,7 @@ export const IQ2_XXS_GRID = pointSet(
 );
 
 /** iq2_xs: 512 points of eight coordinates. */
-export const IQ2_XS_GRID = pointSet(
+export const iq2XsGrid = pointsOnDemand(
   [8, 25, 43],
   8,
   "VVVVUVVFQRVFAVRVVVBFQRAFAQBUURBAQQQAAQEAUFVFQRUVARQEAFBFQQAFAQQEAABAQQAQBQAAQAAAQFUFERQEARAAQEAFAQAEAABAEAAAAQAE" +
@@ -53,7 +59,7 @@ export const IQ2_XS_GRID = pointSet(
 );
 
 /** iq2_s: 1024 points of eight coordinates. */
-export const IQ2_S_GRID = pointSet(
+export const iq2SGrid = pointsOnDemand(
   [8, 25, 43],
   8,
   "VVVVUVVFVRUFEVVVUVBFVRQFFRRUURBQVQQAEREQUFVFVVVVFVRFUVBVVRRVVRRUURBAVQQAURQEUBAAQBVVEVVVURABAUAFVQREURBAQAAAARQQ" +
@@ -69,7 +75,7 @@ export const IQ2_S_GRID = pointSet(
 );
 
 /** iq3_xxs: 256 points of four coordinates. */
-export const IQ3_XXS_GRID = pointSet(
+export const iq3XxsGrid = pointsOnDemand(
   [4, 12, 20, 28, 36, 44, 52, 62],
   4,
   "FYoFAgQAACgKBSIFAhAAARUCBYoAggAgggUgAAAAAAEACACAEIAAKIIAAAQABAAAAAAAIAAAEAAAUQAACAACAAoFChWAAQAABQIFAAAAAAAKBQIB" +
@@ -82,7 +88,7 @@ export const IQ3_XXS_GRID = pointSet(
 );
 
 /** iq3_s: 512 points of four coordinates. */
-export const IQ3_S_GRID = pointSet(
+export const iq3SGrid = pointsOnDemand(
   [1, 3, 5, 7, 9, 11, 13, 15],
   4,
   "p1cjCKUKBZIXI4kiEAAiBKNJIhGkCgAJCCIFShAFgCIBiBIECQIAARQARQiiAEAIQAoAAgAEAAIVAEUIABEAABerBVIAUAIESxECCQIFAEEBpBEE" +
@@ -95,7 +101,7 @@ export const IQ3_S_GRID = pointSet(
 );
 
 /** iq1_s and iq1_m: 2048 points of eight coordinates. */
-export const IQ1_GRID = pointSet(
+export const iq1Grid = pointsOnDemand(
   [-1, 0, 1],
   8,
   "VSUUhaACQlEIRTGohiCKohoIKiAUhVAUgiBERSUVBaACgiCIGAAIgqADKqCIu6oKkKoLACIACqqMgqAIQFEIRSGIgFAUQlEIijAImKAIgCoIRSEU" +

@@ -7,7 +7,7 @@
  */
 import type { Codec } from "./codec.ts";
 import { f16Value, readF16 } from "./half.ts";
-import { IQ1_GRID } from "./iq-grids.ts";
+import { iq1Grid } from "./iq-grids.ts";
 import { codesField, scaleField, uniformFormat } from "./uniform-format.ts";
 
 const fround = Math.fround;
@@ -15,7 +15,7 @@ const BLOCK_SIZE = 256;
 const SHIFT = 0.125;
 
 function writePoint(dst: Float32Array, at: number, point: number, scale: number, shift: number): void {
-  for (let j = 0; j < 8; j++) dst[at + j] = scale * (IQ1_GRID[8 * point + j]! + shift);
+  for (let j = 0; j < 8; j++) dst[at + j] = scale * (iq1Grid()[8 * point + j]! + shift);
 }
 
 function decodeS(src: Uint8Array, dst: Float32Array): void {

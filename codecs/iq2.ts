@@ -6,7 +6,7 @@
  */
 import type { Codec } from "./codec.ts";
 import { readF16 } from "./half.ts";
-import { IQ2_S_GRID, IQ2_XS_GRID, IQ2_XXS_GRID } from "./iq-grids.ts";
+import { iq2SGrid, iq2XsGrid, iq2XxsGrid } from "./iq-grids.ts";
 import { signsOf, writeSigned } from "./iq-signs.ts";
 import { codesField, scaleField, uniformFormat } from "./uniform-format.ts";
 
@@ -27,7 +27,7 @@ function decodeXxs(src: Uint8Array, dst: Float32Array): void {
       const scale = groupScale(d, signBits >>> 28);
       for (let l = 0; l < 4; l++) {
         const signs = signsOf((signBits >>> (7 * l)) & 127);
-        writeSigned(dst, i + 32 * group + 8 * l, IQ2_XXS_GRID, 8 * src[from + l]!, 8, scale, signs, 0);
+        writeSigned(dst, i + 32 * group + 8 * l, iq2XxsGrid(), 8 * src[from + l]!, 8, scale, signs, 0);
       }
     }
   }
@@ -39,7 +39,7 @@ function decodeXs(src: Uint8Array, dst: Float32Array): void {
     for (let l = 0; l < 32; l++) {
       const index = src[at + 2 + 2 * l]! | (src[at + 3 + 2 * l]! << 8);
       const scale = groupScale(d, (src[at + 66 + (l >> 2)]! >> (4 * ((l >> 1) & 1))) & 15);
-      writeSigned(dst, i + 8 * l, IQ2_XS_GRID, 8 * (index & 511), 8, scale, signsOf(index >> 9), 0);
+      writeSigned(dst, i + 8 * l, iq2XsGrid(), 8 * (index & 511), 8, scale, signsOf(index >> 9), 0);
     }
   }
 }
@@ -51,7 +51,7 @@ function decodeS(src: Uint8Array, dst: Float32Array): void {
       const high = (src[at + 66 + (l >> 2)]! >> (2 * (l & 3))) & 3;
       const scale = groupScale(d, (src[at + 74 + (l >> 2)]! >> (4 * ((l >> 1) & 1))) & 15);
       const signs = src[at + 34 + l]!;
-      writeSigned(dst, i + 8 * l, IQ2_S_GRID, 8 * (src[at + 2 + l]! | (high << 8)), 8, scale, signs, 0);
+      writeSigned(dst, i + 8 * l, iq2SGrid(), 8 * (src[at + 2 + l]! | (high << 8)), 8, scale, signs, 0);
     }
   }
 }

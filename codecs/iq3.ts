@@ -6,7 +6,7 @@
  */
 import type { Codec } from "./codec.ts";
 import { readF16 } from "./half.ts";
-import { IQ3_S_GRID, IQ3_XXS_GRID } from "./iq-grids.ts";
+import { iq3SGrid, iq3XxsGrid } from "./iq-grids.ts";
 import { signsOf, writeSigned } from "./iq-signs.ts";
 import { codesField, scaleField, uniformFormat } from "./uniform-format.ts";
 
@@ -23,7 +23,7 @@ function decodeXxs(src: Uint8Array, dst: Float32Array): void {
       for (let l = 0; l < 8; l++) {
         const signs = signsOf((signBits >>> (7 * (l >> 1))) & 127);
         const point = src[at + 2 + 8 * group + l]!;
-        writeSigned(dst, i + 32 * group + 4 * l, IQ3_XXS_GRID, 4 * point, 4, scale, signs, 4 * (l & 1));
+        writeSigned(dst, i + 32 * group + 4 * l, iq3XxsGrid(), 4 * point, 4, scale, signs, 4 * (l & 1));
       }
     }
   }
@@ -38,7 +38,7 @@ function decodeS(src: Uint8Array, dst: Float32Array): void {
       for (let l = 0; l < 8; l++) {
         const point = src[at + 2 + 8 * group + l]! | (((high >> l) & 1) << 8);
         const signs = src[at + 74 + 4 * group + (l >> 1)]!;
-        writeSigned(dst, i + 32 * group + 4 * l, IQ3_S_GRID, 4 * point, 4, scale, signs, 4 * (l & 1));
+        writeSigned(dst, i + 32 * group + 4 * l, iq3SGrid(), 4 * point, 4, scale, signs, 4 * (l & 1));
       }
     }
   }
