@@ -109,6 +109,13 @@ describe("the fit", () => {
     expect(errorOf(weighted, importance.subarray(0, 32))).toBeLessThan(errorOf(plain) * 0.9);
   });
 
+  test("importance of nothing but zeros is ignored", () => {
+    const sample = gaussianWeights(50 * 32, 8);
+    const plain = fitCodebook(q4, sample, { tables: 2, effort: "fast" });
+    const importance = new Float32Array(sample.length);
+    expect(fitCodebook(q4, sample, { tables: 2, effort: "fast", importance })).toEqual(plain);
+  });
+
   test.each([1, 2, 3, 100, 256])("%i tables of a tensor that may have fewer groups", (tables) => {
     for (const groups of [1, 2, 7]) {
       const sample = gaussianWeights(groups * 32, 4);

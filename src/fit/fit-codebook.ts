@@ -54,9 +54,11 @@ const NO_LEVELS = new Float32Array(0);
 export function fitCodebook(format: CodebookFormat, sample: Float32Array, options: FitOptions): Codebook {
   const { tables: wanted, effort } = options;
   checkOptions(format, sample, options);
+  // Importance of nothing but zeros (an expert that was never asked) says nothing.
+  const importance = options.importance?.some((v) => v > 0) ? options.importance : undefined;
   const groups = sample.length / format.blockSize;
   const count = Math.max(1, Math.min(wanted, Math.floor(groups / GROUPS_PER_TABLE)));
-  const [spreadSample, spreadImportance] = spreadGroups(format, sample, options.importance);
+  const [spreadSample, spreadImportance] = spreadGroups(format, sample, importance);
   const { assign, gather } = (options.assign ?? assignGroups)(format, spreadSample, spreadImportance);
   const levelsFor = (tables: Int8Array, choices: GroupChoices, used: number): Float32Array => {
     const energies = entryEnergies(format, tables, choices, used, spreadImportance);
