@@ -1,5 +1,6 @@
-// Tiles straight from woven blocks, for blocks of 32 weights dealt in chunks of 4 or 8, scales gathered. The four rows' codes come out of four vectors by shuffles, the four
-// scales lie side by side. Everything else is unpacked first (gather.ts).
+// Tiles straight from woven blocks of 32 weights dealt in chunks of 4 or 8, scales gathered. The four rows' codes come
+// out of four vectors by shuffles, the four scales lie side by side. Super-blocks: expand-woven-k.ts; everything else is
+// unpacked first (gather.ts).
 import { f32OfF16Bits } from "../../../codecs/simd/half";
 import { halfE8m0, high, iq4Table, fp4Table, low, putCodes } from "./expand";
 import { expandWovenK, isDirectK } from "./expand-woven-k";
