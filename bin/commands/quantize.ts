@@ -1,5 +1,4 @@
 /** The main job: `quantize <model> --scheme q4_cb -o out.gguf`. */
-import { readFileSync } from "node:fs";
 import { Command } from "commander";
 import { defaultOutput } from "../default-output.ts";
 import * as options from "../options.ts";
@@ -13,15 +12,11 @@ import {
   type RunFlags,
 } from "../run-options.ts";
 import { addSideFileOptions, type SideFlags } from "../side-file-options.ts";
+import { toolVersion } from "../../src/engine/tool-version.ts";
 
 interface QuantizeFlags extends RunFlags, PlanFlags, SideFlags {
   readonly output?: string;
   readonly dryRun?: boolean;
-}
-
-function version(): string {
-  const text = readFileSync(new URL("../../../package.json", import.meta.url), "utf8");
-  return String((JSON.parse(text) as { version: unknown }).version);
 }
 
 async function run(input: string, flags: QuantizeFlags): Promise<void> {
@@ -48,7 +43,7 @@ async function run(input: string, flags: QuantizeFlags): Promise<void> {
 export function quantizeCommand(): Command {
   const command = new Command("quantize")
     .description("Turns a float language-model checkpoint into a small, verified, Arm-ready one.")
-    .version(version(), "-v, --version", "print the version")
+    .version(toolVersion(), "-v, --version", "print the version")
     .helpOption("-h, --help", "print this help")
     .argument("<model>", "a .gguf (also split), a .safetensors, or a Hugging Face folder")
     .optionsGroup("What becomes of the tensors:");

@@ -9,7 +9,7 @@ import type { Codebook, CodebookFormat } from "../../codecs/codec.ts";
 import type { Plan } from "../plan/plan.types.ts";
 import { fileMetadata } from "../plan/split-outputs.ts";
 import { sliceCount } from "../read/model.ts";
-import { toolVersion } from "../version.ts";
+import { toolVersion } from "./tool-version.ts";
 import { carrierOf } from "../write/carrier.ts";
 import { ggufHeaderBytes, ggufHeaderSize, type GgufHeader, type HeaderTensor } from "../write/gguf-header.ts";
 import { ANY_HASH, LONGEST_NUMBER, manifestRoom, manifestText, MANIFEST_VERSION } from "../write/manifest.ts";

@@ -3,6 +3,9 @@ import { Worker } from "node:worker_threads";
 import { restoreFailure } from "./failure.ts";
 import type { FromWorker, Task, TaskResult, ToWorker, WorkerSetup } from "./tasks.types.ts";
 
+/** Named with its folder, so that bundles in `src/chunks` find it too. */
+const WORKER_URL = new URL("../engine/worker.js", import.meta.url);
+
 /** One task runs, one waits: a worker never idles while its answer travels. */
 const TASKS_PER_WORKER = 2;
 
@@ -20,7 +23,7 @@ export class WorkerPool {
   /** Starts threads at once, so that they load while the caller still plans. */
   constructor(threads: number) {
     this.#members = Array.from({ length: threads }, () => ({
-      worker: new Worker(new URL("./worker.js", import.meta.url)),
+      worker: new Worker(WORKER_URL),
       load: 0,
     }));
     // Until `run` listens, a failure to start is only remembered.

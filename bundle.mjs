@@ -1,0 +1,26 @@
+/**
+ * What every run starts with, the program and its worker threads, as few files instead of eighty: finding and linking
+ * many small modules took longer than converting a small model. The other files of dist/ stay as tsc made them.
+ */
+import { build } from "rolldown";
+
+const common = { external: (id) => !/^[./]/.test(id), platform: "node" };
+const output = { dir: "dist", sourcemap: true, entryFileNames: "[name].js" };
+
+// A group takes along what its files import: the version alone, then what parses arguments, then the main job. What
+// only other commands need is split as their lazy imports say.
+const groups = [
+  { name: "version", test: /src\/engine\/tool-version\.ts$/, priority: 3 },
+  { name: "arguments", test: /bin\/(run|commands\/quantize)\.ts$/, priority: 2 },
+  { name: "convert", test: /(bin\/(convert|side-files)|src\/quantize)\.ts$/, priority: 1 },
+];
+
+await build([
+  {
+    ...common,
+    input: { "bin/quantize": "bin/quantize.ts" },
+    // As deep as src/engine: what is looked for beside a module (package.json, wasm, worker) is found from both.
+    output: { ...output, chunkFileNames: "src/chunks/[name].js", codeSplitting: { groups } },
+  },
+  { ...common, input: { "src/engine/worker": "src/engine/worker.ts" }, output },
+]);
