@@ -5,6 +5,7 @@ import { QuantizeError } from "../errors.ts";
 import { fitCodebook } from "../fit/fit-codebook.ts";
 import { fixedTables } from "../fit/fixed-tables.ts";
 import { planSample, sampleLength } from "../fit/sample.ts";
+import { levelCount } from "../plan/table-count.ts";
 import { elementCount, sliceCount } from "../read/model.ts";
 import { readTensorRows } from "../read/read-tensor.ts";
 import { planFitArena } from "./arena.ts";
@@ -75,6 +76,7 @@ export function fitWorker(
     }
     return fitCodebook(format, sample, {
       tables: job.tables!,
+      levels: levelCount(format, sliceRows * rowLength),
       effort: setup.effort,
       ...(job.tablesFrom === undefined ? {} : { fixedTables: fixedTables(job.tablesFrom)! }),
       assign: backend.assigner(arena.assignRoom),

@@ -15,10 +15,9 @@ import { ggufHeaderBytes, ggufHeaderSize, type GgufHeader, type HeaderTensor } f
 import { ANY_HASH, LONGEST_NUMBER, manifestRoom, manifestText, MANIFEST_VERSION } from "../write/manifest.ts";
 import type { Manifest, ManifestTensor } from "../write/manifest.ts";
 import { joinCodebooks, withStorageKeys, type StoredCodebooks } from "../write/storage-keys.ts";
+import { plannedLevels } from "../plan/table-count.ts";
 import type { ConversionOptions, TensorReport } from "./conversion.types.ts";
 import { isCopy } from "./jobs.ts";
-
-const LEVELS = 256;
 
 /** The header of one file. */
 export interface FileHeader {
@@ -45,22 +44,26 @@ export interface HeaderFacts {
 }
 
 /** A codebook with exactly so many tables and levels: the last of each stands for those that were not needed. */
-function padded({ tables, levels }: Codebook, tableLength: number, tableCount: number): Codebook {
+function padded({ tables, levels }: Codebook, tableLength: number, tableCount: number, levelCount: number): Codebook {
   const allTables = new Int8Array(tableCount * tableLength);
   for (let start = 0; start < allTables.length; start += tableLength) {
     const from = Math.min(start, tables.length - tableLength);
     allTables.set(tables.subarray(from, from + tableLength), start);
   }
-  const allLevels = Float32Array.from({ length: LEVELS }, (_, i) => levels[Math.min(i, levels.length - 1)]!);
+  const allLevels = Float32Array.from({ length: levelCount }, (_, i) => levels[Math.min(i, levels.length - 1)]!);
   return { tables: allTables, levels: allLevels };
 }
 
 /** Codebook tensors of a plan, with what sizes depend on. */
-function codebookTensors(plan: Plan): { index: number; format: CodebookFormat; tables: number; slices: number }[] {
-  return plan.tensors.flatMap(({ tensor, codec, tables }, index) => {
+function codebookTensors(
+  plan: Plan,
+): { index: number; format: CodebookFormat; tables: number; levels: number; slices: number }[] {
+  return plan.tensors.flatMap((planned, index) => {
+    const { tensor, codec, tables } = planned;
     const format = findFormat(codec);
     if (format === undefined || !isCodebookFormat(format)) return [];
-    return [{ index, format, tables: tables!, slices: sliceCount(tensor.shape) }];
+    const levels = plannedLevels(planned, format);
+    return [{ index, format, tables: tables!, levels, slices: sliceCount(tensor.shape) }];
   });
 }
 
@@ -111,10 +114,10 @@ export function planOutputHeader(
     })),
   );
   const room = manifestRoom(draft);
-  const sizes: StoredCodebooks[] = withBooks.map(({ index, format, tables, slices }) => ({
+  const sizes: StoredCodebooks[] = withBooks.map(({ index, format, tables, levels, slices }) => ({
     tensor: plan.tensors[index]!.tensor.name,
     tables: { length: slices * tables * format.tableLength },
-    levels: { length: slices * LEVELS },
+    levels: { length: slices * levels },
   }));
   const headersWith = (stored: readonly StoredCodebooks[], manifest: string): GgufHeader[] =>
     lists.map((tensors, file) => {
@@ -142,8 +145,8 @@ export function planOutputHeader(
           reason: report.reason,
         })),
       );
-      const stored = withBooks.map(({ index, format, tables }) => {
-        const books = codebooks[index]!.map((book) => padded(book, format.tableLength, tables));
+      const stored = withBooks.map(({ index, format, tables, levels }) => {
+        const books = codebooks[index]!.map((book) => padded(book, format.tableLength, tables, levels));
         return joinCodebooks(plan.tensors[index]!.tensor.name, books);
       });
       return headersWith(stored, manifestText(manifest, room)).map(ggufHeaderBytes);

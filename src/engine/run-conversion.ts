@@ -2,10 +2,9 @@
  * Carries out a plan: starts the workers, hands out the work, puts the results together, writes the header last.
  * The main thread schedules and counts; it never sees a weight.
  */
-import { findFormat, isCodebookFormat } from "../../codecs/registry.ts";
 import type { Plan, TensorPlan } from "../plan/plan.types.ts";
-import { codebookBytes as plannedCodebookBytes } from "../plan/table-count.ts";
-import { elementCount, sliceCount } from "../read/model.ts";
+import { learnedBytes } from "../plan/table-count.ts";
+import { elementCount } from "../read/model.ts";
 import { storedBytes, storedCodebookBytes } from "../read/read-tensor.ts";
 import { combineHashes, formatHash } from "../verify/xxh64.ts";
 import { requireQuality } from "./budget.ts";
@@ -89,17 +88,10 @@ export async function runConversion(
   return { ...report, seconds: (performance.now() - start) / 1000 };
 }
 
-/** Bytes of a tensor's tables and levels. */
-function codebookBytes({ tensor, codec, tables }: TensorPlan): number {
-  const format = findFormat(codec);
-  if (format === undefined || !isCodebookFormat(format)) return 0;
-  return plannedCodebookBytes(format, tables!, sliceCount(tensor.shape));
-}
-
 function tensorReport(planned: TensorPlan, result: TensorResult): TensorReport {
   const { tensor, codec, layout, tables, byteLength, reason, isFallback } = planned;
   const weights = elementCount(tensor.shape);
-  const bookBytes = codebookBytes(planned);
+  const bookBytes = learnedBytes(planned);
   const quality = qualityOf(result);
   return {
     name: tensor.name,

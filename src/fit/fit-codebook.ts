@@ -20,6 +20,8 @@ export interface FitOptions {
   /** Tables wanted, 1 to 256; fewer come back when the sample has too few groups to tell them apart. */
   readonly tables: number;
   readonly effort: Effort;
+  /** Scale levels at most, 1 to 256; default 256. */
+  readonly levels?: number;
   /** Importance of each weight of the sample, same length, finite and not negative. */
   readonly importance?: Float32Array;
   /** Tables to keep as they are (see fixed-tables.ts): only the levels are fitted, `tables` is ignored. */
@@ -62,7 +64,7 @@ export function fitCodebook(format: CodebookFormat, sample: Float32Array, option
   const { assign, gather } = (options.assign ?? assignGroups)(format, spreadSample, spreadImportance);
   const levelsFor = (tables: Int8Array, choices: GroupChoices, used: number): Float32Array => {
     const energies = entryEnergies(format, tables, choices, used, spreadImportance);
-    return fitLevels(Float64Array.from(choices.scales.subarray(0, used)), energies, 256);
+    return fitLevels(Float64Array.from(choices.scales.subarray(0, used)), energies, options.levels ?? 256);
   };
   if (options.fixedTables !== undefined) {
     const tables = options.fixedTables;

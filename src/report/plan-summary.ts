@@ -1,10 +1,9 @@
 /** A plan as plain data for people and programs: without the model's metadata and the importance values. */
-import { findFormat, isCodebookFormat } from "../../codecs/registry.ts";
 import type { MemoryPlan } from "../engine/plan-memory.ts";
 import { encodingShares, type EncodingShare } from "../inspect/inspect-model.ts";
 import type { Plan, RuleHits, TensorPlan } from "../plan/plan.types.ts";
-import { codebookBytes } from "../plan/table-count.ts";
-import { elementCount, sliceCount } from "../read/model.ts";
+import { learnedBytes } from "../plan/table-count.ts";
+import { elementCount } from "../read/model.ts";
 
 export interface PlannedTensor {
   readonly name: string;
@@ -54,12 +53,8 @@ function planned({
   reason,
   isFallback,
 }: TensorPlan): PlannedTensor {
-  const format = findFormat(codec);
   const weights = elementCount(tensor.shape);
-  const learned =
-    tables !== undefined && format !== undefined && isCodebookFormat(format)
-      ? codebookBytes(format, tables, sliceCount(tensor.shape))
-      : 0;
+  const learned = learnedBytes({ tensor, codec, ...(tables !== undefined && { tables }) });
   return {
     ...{ name: tensor.name, shape: tensor.shape, weights, from: tensor.codec, codec, layout },
     ...(tables !== undefined && { tables }),

@@ -16,7 +16,7 @@ import { assignBytes, assignInModule } from "#dist/src/fit/assign-groups.js";
 import { fitCodebook } from "#dist/src/fit/fit-codebook.js";
 import { FIXED_TABLE_NAMES, fixedTables } from "#dist/src/fit/fixed-tables.js";
 import { planSample } from "#dist/src/fit/sample.js";
-import { automaticTables, codebookBytes } from "#dist/src/plan/table-count.js";
+import { automaticTables } from "#dist/src/plan/table-count.js";
 import { openModel } from "#dist/src/read/open-model.js";
 import { readWeights } from "../support/read-weights.ts";
 import { gaussian, uniform } from "../weights.ts";
@@ -65,7 +65,7 @@ function ours(
   wanted: string,
   importance?: Float32Array,
 ): [Float32Array, number] {
-  const { blockSize, blockBytes, tableLength } = format;
+  const { blockSize, blockBytes } = format;
   const rows = weights.length / rowLength;
   const bytes = (weights.length / blockSize) * blockBytes;
   const fixed = fixedTables(wanted);
@@ -100,7 +100,7 @@ function ours(
   kernels[`encode_${format.name}`]!(src, to, rows, rowLength, importance ? row : 0, at);
   kernels[`decode_${format.name}`]!(to, src, weights.length / blockSize, at);
   const decoded = new Float32Array(memory.buffer, src, weights.length).slice();
-  return [decoded, codebookBytes(format, codebook.tables.length / tableLength, 1)];
+  return [decoded, codebook.tables.byteLength + codebook.levels.byteLength];
 }
 
 function reserve(bytes: number): void {
