@@ -113,11 +113,12 @@ for (const line of options.schemes.split(",")) {
   const [outA, outB, outC] = ["a", "b", "c"].map((name) => join(options.folder, `bench-${name}.gguf`));
   const [a, b, c] = [[], [], []];
   for (let run = 0; run < Number(options.runs); run++) {
+    // Replacing a file costs time to free the old one: every run writes a new one.
+    for (const path of [outA, outB, outC]) rmSync(path, { force: true });
     a.push(ours(input, outA, scheme, ["--pure", ...flags]));
     if (options.llama) b.push(llama(input, outB, right));
     if (options.copy) {
       const start = process.hrtime.bigint();
-      rmSync(outC, { force: true });
       copyFileSync(outA, outC);
       c.push(Number(process.hrtime.bigint() - start) / 1e9);
     }
