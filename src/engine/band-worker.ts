@@ -7,7 +7,6 @@
  *             unweave -> decode -> error sums, kernels on a few rows
  *   compare   read -> unweave -> decode, read the file under test, then verify as above
  */
-import { writeSync } from "node:fs";
 import { isCodebookFormat } from "../../codecs/registry.ts";
 import { QuantizeError } from "../errors.ts";
 import { readTensorRows } from "../read/read-tensor.ts";
@@ -15,6 +14,7 @@ import { ERROR_SUM_COUNT } from "../verify/error-sums.ts";
 import { sampledRows } from "../verify/kernel-check.ts";
 import { seededActivations } from "../verify/seeded-activations.ts";
 import { xxh64Finish, xxh64Start, XXH64_STATE_BYTES } from "../verify/xxh64.ts";
+import { writeAll } from "../write/write-all.ts";
 import { isWoven, planArena, type Arena } from "./arena.ts";
 import type { Backend, BoundCodec, BoundWeave, ReadyCodec } from "./backend.ts";
 import { jobShape, type JobShape } from "./job-shape.ts";
@@ -208,10 +208,6 @@ export function bandWorker(setup: WorkerSetup, backend: Backend, files: WorkerFi
       seconds: (performance.now() - start) / 1000,
     };
   };
-}
-
-function writeAll(fd: number, data: Uint8Array, position: number): void {
-  for (let done = 0; done < data.length;) done += writeSync(fd, data, done, data.length - done, position + done);
 }
 
 /** The first value that is no number, with its place. */

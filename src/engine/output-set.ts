@@ -2,7 +2,7 @@
  * The files of one conversion, one or several: they appear together, the first of the set last, and only when all of
  * them are complete and checked.
  */
-import { closeSync, openSync, writeSync } from "node:fs";
+import { closeSync, openSync } from "node:fs";
 import { QuantizeError } from "../errors.ts";
 import type { Plan } from "../plan/plan.types.ts";
 import { outputPaths } from "../plan/split-outputs.ts";
@@ -11,6 +11,7 @@ import { withCursor } from "../read/input-file.ts";
 import { parseGguf } from "../read/parse-gguf.ts";
 import { checkOutput, writeAtomically } from "../write/atomic-output.ts";
 import type { FileHeader, OutputHeader } from "./output-header.ts";
+import { writeAll } from "../write/write-all.ts";
 
 interface OutputFile {
   readonly path: string;
@@ -79,7 +80,7 @@ export function outputSet(plan: Plan, header: OutputHeader, path: string, force:
 function writeHeader(path: string, bytes: Uint8Array): void {
   const fd = openSync(path, "r+");
   try {
-    for (let done = 0; done < bytes.length;) done += writeSync(fd, bytes, done, bytes.length - done, done);
+    writeAll(fd, bytes, 0);
   } finally {
     closeSync(fd);
   }
