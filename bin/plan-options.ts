@@ -3,25 +3,18 @@ import { Option, type Command } from "commander";
 import { QuantizeError } from "../src/errors.ts";
 import type { Imatrix } from "../src/imatrix/imatrix.types.ts";
 import type { AppliedRecipe } from "../src/plan/apply-recipe.ts";
-import type { IncompatiblePolicy, PlanOptions } from "../src/plan/plan.types.ts";
+import type { ExportPlanOptions } from "../src/plan/plan-export.ts";
+import type { PlanOptions, StatedOptions } from "../src/plan/plan.types.ts";
 import { collect, parseInteger, parseSize } from "./options.ts";
 
-export interface PlanFlags {
+/** What commander collects; where the option is not called what the planner calls it, see `givenOptions`. */
+export interface PlanFlags extends Omit<StatedOptions, "allowUnmatchedRules" | "splitMaxBytes"> {
   readonly scheme?: string;
+  /** True without a type. */
+  readonly export?: string | true;
   readonly recipe?: string;
-  readonly layout?: string;
   readonly tensor?: readonly string[];
   readonly allowUnmatched?: boolean;
-  readonly tables?: number | "auto";
-  readonly tablesFrom?: string;
-  readonly onIncompatible?: IncompatiblePolicy;
-  readonly allowRequantize?: boolean;
-  readonly pure?: boolean;
-  readonly outputType?: string;
-  readonly embeddingType?: string;
-  readonly leaveOutput?: boolean;
-  readonly overrideKv?: readonly string[];
-  readonly keepSplit?: boolean;
   readonly splitMaxSize?: number;
   readonly imatrix?: string;
   readonly includeWeights?: readonly string[];
@@ -34,6 +27,13 @@ function parseTables(text: string): number | "auto" {
 
 const PLAN_OPTIONS: readonly (() => Option)[] = [
   () => new Option("-s, --scheme <name>", "how weights are encoded: see `quantize schemes`"),
+  () =>
+    new Option("--export [type]", "codebook tensors to a stock type, or each to the nearest; the rest stays").conflicts(
+      [
+        ...["scheme", "recipe", "layout", "tables", "tablesFrom", "pure", "outputType", "embeddingType", "leaveOutput"],
+        ...["allowRequantize", "effort", "compat"],
+      ],
+    ),
   () => new Option("-r, --recipe <file>", "a YAML or JSON recipe, or a manifest; other options come before its own"),
   () => new Option("-l, --layout <name>", "memory order of packed tensors: see `quantize layouts` (default: rows)"),
   () =>
@@ -98,49 +98,50 @@ async function importanceFrom(flags: PlanFlags): Promise<Imatrix | undefined> {
   return readImatrix(imatrix, { ...(include && { include }), ...(exclude && { exclude }) });
 }
 
-/** The plan's options that were given on the command line. */
+/** The plan's options that were given on the command line; the others stay absent. */
 async function givenOptions(flags: PlanFlags): Promise<Partial<PlanOptions>> {
-  const { scheme, layout, tensor, allowUnmatched, tables, tablesFrom, onIncompatible, allowRequantize } = flags;
-  const { pure, outputType, embeddingType, leaveOutput, overrideKv, keepSplit, splitMaxSize } = flags;
-  const imatrix = await importanceFrom(flags);
-  return {
-    ...(scheme !== undefined && { scheme }),
-    ...(layout !== undefined && { layout }),
-    ...(tensor !== undefined && { rules: tensor }),
-    ...(allowUnmatched !== undefined && { allowUnmatchedRules: allowUnmatched }),
-    ...(tables !== undefined && { tables }),
-    ...(tablesFrom !== undefined && { tablesFrom }),
-    ...(onIncompatible !== undefined && { onIncompatible }),
-    ...(allowRequantize !== undefined && { allowRequantize }),
-    ...(pure !== undefined && { pure }),
-    ...(outputType !== undefined && { outputType }),
-    ...(embeddingType !== undefined && { embeddingType }),
-    ...(leaveOutput !== undefined && { leaveOutput }),
-    ...(overrideKv !== undefined && { overrideKv }),
-    ...(keepSplit !== undefined && { keepSplit }),
-    ...(splitMaxSize !== undefined && { splitMaxBytes: splitMaxSize }),
-    ...(imatrix !== undefined && { imatrix }),
-  };
+  const { layout, tables, tablesFrom, onIncompatible, allowRequantize, pure, outputType, embeddingType } = flags;
+  const { leaveOutput, overrideKv, keepSplit } = flags;
+  const options = {
+    ...{ layout, tables, tablesFrom, onIncompatible, allowRequantize, pure, outputType, embeddingType },
+    ...{ leaveOutput, overrideKv, keepSplit },
+    scheme: flags.scheme,
+    rules: flags.tensor,
+    allowUnmatchedRules: flags.allowUnmatched,
+    splitMaxBytes: flags.splitMaxSize,
+    imatrix: await importanceFrom(flags),
+  } satisfies { readonly [Name in keyof PlanOptions]: PlanOptions[Name] | undefined };
+  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
 }
 
+/** What the flags ask for: an export, or a scheme with the options of the run that a recipe states. */
+export type PlanRequest =
+  | ({ readonly kind: "scheme" } & AppliedRecipe)
+  | { readonly kind: "export"; readonly options: ExportPlanOptions & { readonly to: string } };
+
 /** From what commander collected to what the planner takes: the recipe's options, and those given before them. */
-export async function planOptionsOf(flags: PlanFlags): Promise<AppliedRecipe> {
+export async function planRequestOf(flags: PlanFlags): Promise<PlanRequest> {
   const given = await givenOptions(flags);
+  if (flags.export !== undefined) {
+    return { kind: "export", options: { ...given, to: flags.export === true ? "auto" : flags.export } };
+  }
   if (flags.recipe !== undefined) {
     const [{ readRecipe }, { applyRecipe }] = await Promise.all([
       import("../src/plan/read-recipe.ts"),
       import("../src/plan/apply-recipe.ts"),
     ]);
-    return applyRecipe(readRecipe(flags.recipe), flags.recipe, given);
+    return { kind: "scheme", ...applyRecipe(readRecipe(flags.recipe), flags.recipe, given) };
   }
   const { scheme } = given;
   if (scheme === undefined) {
     throw new QuantizeError("usage", "no scheme given: for example --scheme q4_cb (see `quantize schemes`)");
   }
-  return { options: { ...given, scheme } };
+  return { kind: "scheme", options: { ...given, scheme } };
 }
 
-/** The scheme's name, as files are named after it. */
-export function schemeName({ scheme }: PlanOptions): string {
+/** The name of what was asked for, as files are named after it. */
+export function requestName(request: PlanRequest): string {
+  if (request.kind === "export") return request.options.to === "auto" ? "stock" : request.options.to.toLowerCase();
+  const { scheme } = request.options;
   return (typeof scheme === "string" ? scheme : scheme.name).toLowerCase();
 }

@@ -11,6 +11,9 @@ function usageError(error: CommanderError, args: readonly string[]): QuantizeErr
   const message = error.message.replace(/^error: /, "").replace(/\s*\n\s*/g, " ");
   const [first] = args;
   if (first === undefined) return new QuantizeError("usage", "no model given");
+  if (error.code === "commander.missingArgument" && args.at(-2) === "--export") {
+    return new QuantizeError("usage", `no model given: --export took "${args.at(-1)}" for a type, put the model first`);
+  }
   const isWord = /^[a-z-]+$/.test(first) && !existsSync(first) && COMMANDS[first] === undefined;
   const meant = isWord ? nearestName(first, Object.keys(COMMANDS)) : undefined;
   return new QuantizeError("usage", meant === undefined ? message : `${message} Did you mean the command "${meant}"?`);

@@ -1,18 +1,22 @@
 /** Plans and prints the plan: `quantize plan` and `--dry-run`. */
 import { planMemory } from "../src/engine/plan-memory.ts";
 import { planConversion } from "../src/plan/plan-conversion.ts";
-import type { AppliedRecipe } from "../src/plan/apply-recipe.ts";
+import { planExport } from "../src/plan/plan-export.ts";
 import { openModel } from "../src/read/open-model.ts";
 import { summarizePlan } from "../src/report/plan-summary.ts";
 import { planText } from "../src/report/plan-text.ts";
+import type { PlanRequest } from "./plan-options.ts";
 import { conversionOptionsOf, type RunFlags } from "./run-options.ts";
 import { coloursFor, outputWidth, print, printJson } from "./output.ts";
 
 /** The flags of the run that change the plan's memory, and how it is shown. */
 export type ShowPlanFlags = Pick<RunFlags, "threads" | "maxMemory" | "effort" | "json" | "color">;
 
-export async function showPlan(path: string, { options, effort }: AppliedRecipe, flags: ShowPlanFlags): Promise<void> {
-  const plan = planConversion(await openModel(path), options);
+export async function showPlan(path: string, request: PlanRequest, flags: ShowPlanFlags): Promise<void> {
+  const model = await openModel(path);
+  const isExport = request.kind === "export";
+  const plan = isExport ? planExport(model, request.options) : planConversion(model, request.options);
+  const effort = isExport ? undefined : request.effort;
   const summary = summarizePlan(plan, planMemory(plan, { ...(effort && { effort }), ...conversionOptionsOf(flags) }));
   if (flags.json) printJson(summary);
   else print(planText(summary, { width: outputWidth(), colours: coloursFor(process.stdout, flags.color) }));

@@ -15,6 +15,7 @@ export type {
   VerificationReport,
   VerifyLevel,
 } from "./engine/conversion.types.ts";
+export { exportModel, type ExportOptions } from "./export-model.ts";
 export { exitCode, QuantizeError, type ErrorCode } from "./errors.ts";
 export { readImatrix } from "./imatrix/read-imatrix.ts";
 export type { Imatrix, ImatrixFilter } from "./imatrix/imatrix.types.ts";

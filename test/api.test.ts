@@ -11,6 +11,7 @@ test("the public API is this, and every change of it is seen", () => {
     "describeTargets",
     "diffModels",
     "exitCode",
+    "exportModel",
     "findScheme",
     "findTensor",
     "formatRecipe",

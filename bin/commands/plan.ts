@@ -1,7 +1,7 @@
 /** `quantize plan`: what the main job would do, without reading a weight. */
 import { Command } from "commander";
 import * as options from "../options.ts";
-import { addPlanOptions, planOptionsOf, type PlanFlags } from "../plan-options.ts";
+import { addPlanOptions, planRequestOf, type PlanFlags } from "../plan-options.ts";
 import { showPlan, type ShowPlanFlags } from "../show-plan.ts";
 
 export function planCommand(): Command {
@@ -15,6 +15,6 @@ export function planCommand(): Command {
     .addOption(options.jsonOption())
     .addOption(options.noColorOption())
     .action(async (model: string, flags: PlanFlags & ShowPlanFlags) =>
-      showPlan(model, await planOptionsOf(flags), flags),
+      showPlan(model, await planRequestOf(flags), flags),
     );
 }

@@ -2,7 +2,7 @@
 import { Command } from "commander";
 import { defaultOutput } from "../default-output.ts";
 import * as options from "../options.ts";
-import { addPlanOptions, planOptionsOf, schemeName, type PlanFlags } from "../plan-options.ts";
+import { addPlanOptions, planRequestOf, requestName, type PlanFlags } from "../plan-options.ts";
 import {
   addBudgetOptions,
   addRunOptions,
@@ -20,22 +20,25 @@ interface QuantizeFlags extends RunFlags, PlanFlags, SideFlags {
 }
 
 async function run(input: string, flags: QuantizeFlags): Promise<void> {
-  const applied = await planOptionsOf(flags);
+  const request = await planRequestOf(flags);
   if (flags.dryRun) {
     const { showPlan } = await import("../show-plan.ts");
-    return showPlan(input, applied, flags);
+    return showPlan(input, request, flags);
   }
-  const [{ onEngine }, { checkSideFiles, writeSideFiles }, { quantize }] = await Promise.all([
+  const [{ onEngine }, { checkSideFiles, writeSideFiles }, { quantize }, { exportModel }] = await Promise.all([
     import("../convert.ts"),
     import("../side-files.ts"),
     import("../../src/quantize.ts"),
+    import("../../src/export-model.ts"),
   ]);
-  const output = flags.output ?? defaultOutput(input, schemeName(applied.options));
+  const output = flags.output ?? defaultOutput(input, requestName(request));
   checkSideFiles(flags, input, output);
-  const { effort, compat } = applied;
-  const run = { ...(effort && { effort }), ...(compat && { compat }) };
-  const wanted = { ...applied.options, ...run, ...conversionOptionsOf(flags), input, output };
-  const report = await onEngine(flags, (engine) => quantize({ ...wanted, ...engine }));
+  const report = await onEngine(flags, (engine) => {
+    const run = { ...conversionOptionsOf(flags), ...engine, input, output };
+    if (request.kind === "export") return exportModel({ ...request.options, ...run });
+    const { options, effort, compat } = request;
+    return quantize({ ...options, ...(effort && { effort }), ...(compat && { compat }), ...run });
+  });
   await writeSideFiles(flags, report);
 }
 

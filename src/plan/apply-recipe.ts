@@ -6,7 +6,7 @@ import type { Effort } from "../../codecs/codec.ts";
 import type { Imatrix } from "../imatrix/imatrix.types.ts";
 import { readImatrix } from "../imatrix/read-imatrix.ts";
 import type { Compat } from "../write/carrier.ts";
-import type { PlanOptions } from "./plan.types.ts";
+import type { PlanOptions, StatedOptions } from "./plan.types.ts";
 import type { RecipeFile } from "./recipe-file.types.ts";
 import type { Recipe, Rule } from "./recipe.types.ts";
 
@@ -58,8 +58,24 @@ export function applyRecipe(recipe: RecipeFile, path: string, given: Partial<Pla
 
 /** The order in which a written rule names its parts: a recipe that was read is written again with the same bytes. */
 const RULE_KEYS: readonly (keyof Rule)[] = [
-  ...(["match", "role", "layers", "gqa", "experts", "imatrix", "architecture", "is70B", "stacked", "rowsFit"] as const),
+  ...([
+    "from",
+    "match",
+    "role",
+    "layers",
+    "gqa",
+    "experts",
+    "imatrix",
+    "architecture",
+    "is70B",
+    "stacked",
+    "rowsFit",
+  ] as const),
   ...(["type", "layout", "tables"] as const),
+];
+const STATED_KEYS: readonly (keyof StatedOptions)[] = [
+  ...(["layout", "tables", "tablesFrom", "onIncompatible", "allowUnmatchedRules", "allowRequantize", "pure"] as const),
+  ...(["outputType", "embeddingType", "leaveOutput", "overrideKv", "keepSplit", "splitMaxBytes"] as const),
 ];
 const SCHEME_KEYS: readonly (keyof Recipe)[] = [
   "name",
@@ -81,17 +97,18 @@ function writtenRules(rules: readonly Rule[]): Rule[] {
   return rules.map((rule) => inOrder(rule, RULE_KEYS));
 }
 
+/** Options that are not the default. */
+function isStated(value: unknown): boolean {
+  return value !== undefined && value !== false && !(Array.isArray(value) && value.length === 0);
+}
+
 /**
  * The recipe of a plan's options, for the manifest. The scheme is written out, so that it means the same to every
  * version of this program.
  */
 export function recipeOf(options: PlanOptions, scheme: Recipe, rules: readonly Rule[]): RecipeFile {
-  const { imatrix, layout, tables, tablesFrom, onIncompatible, allowUnmatchedRules, allowRequantize } = options;
-  const { pure, outputType, embeddingType, leaveOutput, overrideKv, keepSplit, splitMaxBytes } = options;
-  const given = { layout, tables, tablesFrom, onIncompatible, allowUnmatchedRules, allowRequantize, pure, outputType };
-  const overrides = overrideKv?.length ? overrideKv : undefined;
-  const more = { embeddingType, leaveOutput, overrideKv: overrides, keepSplit, splitMaxBytes };
-  const stated = Object.entries({ ...given, ...more }).filter(([, value]) => value !== undefined && value !== false);
+  const { imatrix } = options;
+  const stated = STATED_KEYS.map((key) => [key, options[key]] as const).filter(([, value]) => isStated(value));
   return {
     scheme: inOrder({ ...scheme, rules: writtenRules(scheme.rules) }, SCHEME_KEYS),
     ...(rules.length > 0 && { rules: writtenRules(rules) }),

@@ -1,4 +1,5 @@
 /** Which rule of a list decides for a tensor. */
+import { findFormat } from "../../codecs/registry.ts";
 import { sliceCount, type Tensor } from "../read/model.ts";
 import type { ModelFacts } from "./model-facts.ts";
 import type { Layers, Rule } from "./recipe.types.ts";
@@ -46,10 +47,15 @@ interface CompiledRule {
   readonly pattern: RegExp | undefined;
 }
 
+function isStoredAs(codec: string, wanted: string | readonly string[]): boolean {
+  return isOneOf(codec, wanted) || (isOneOf("codebook", wanted) && findFormat(codec)?.kind === "codebook");
+}
+
 function holds({ rule, pattern }: CompiledRule, tensor: Tensor, role: Role, depth: Depth, context: RuleContext) {
   const { facts } = context;
   return (
     (pattern === undefined || pattern.test(tensor.name)) &&
+    (rule.from === undefined || isStoredAs(tensor.codec, rule.from)) &&
     (rule.role === undefined || isOneOf<Role>(role, rule.role)) &&
     (rule.layers === undefined || isInLayers(rule.layers, depth)) &&
     (rule.gqa === undefined || facts.gqa >= rule.gqa) &&

@@ -117,7 +117,8 @@ export function chooseTypes(model: Model, tensors: readonly Tensor[], options: P
     const user = rules[index];
     if (user !== undefined) hits[index]! += 1;
     const wish = { layout: user?.layout ?? layout, tables: user?.tables ?? tables };
-    if (user?.type !== undefined) return { ...wish, type: user.type, reason: `rule ${index + 1}` };
+    if (user?.type !== undefined)
+      return { ...wish, type: user.type, reason: `rule ${index + 1}`, namesStored: user.from !== undefined };
     // A tied embedding is the output too, but there llama.cpp lets rules come first, and none with --pure.
     const isTiedOutput = role === "token_embd" && facts.isTied && !options.pure;
     if (isTiedOutput && outputType !== undefined) return { ...wish, type: outputType, reason: "--output-type" };
@@ -126,18 +127,18 @@ export function chooseTypes(model: Model, tensors: readonly Tensor[], options: P
       layout: user?.layout ?? line?.layout ?? layout,
       tables: user?.tables ?? line?.tables ?? tables,
       type: line?.type ?? recipe.type,
-      reason: line?.type === undefined ? "scheme" : "mix",
+      reason: line?.type === undefined ? "scheme" : line.from === undefined ? "mix" : `from ${tensor.codec}`,
+      namesStored: line?.from !== undefined,
     };
   }
 
   const choices = tensors.map((tensor) => {
     const isLeft = options.leaveOutput === true && tensor.name === "output.weight";
     const why = isLeft ? "--leave-output" : whyKept(tensor);
+    const wish = why === undefined ? wishFor(tensor) : undefined;
     const choice =
-      why === undefined
-        ? fitShape(tensor, wishFor(tensor), options.onIncompatible === "keep")
-        : keptChoice(model, tensor, why);
-    checkSource(tensor, choice.codec, options.allowRequantize ?? false);
+      wish === undefined ? keptChoice(model, tensor, why!) : fitShape(tensor, wish, options.onIncompatible === "keep");
+    checkSource(tensor, choice.codec, wish?.namesStored || (options.allowRequantize ?? false));
     return choice;
   });
   const ruleHits = rules.map((rule, index) => ({ rule: describeRule(rule), hits: hits[index]! }));

@@ -14,6 +14,8 @@ export interface Wish {
   readonly tables: number | "auto";
   /** Who asked: `scheme`, `mix`, `rule 2`, ... */
   readonly reason: string;
+  /** The rule that asks for it names the type in which the tensor is stored. */
+  readonly namesStored?: boolean;
 }
 
 /** What a tensor becomes, before sizes. */

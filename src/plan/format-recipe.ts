@@ -9,7 +9,8 @@ import { layerOf } from "./tensor-role.ts";
 
 const HEAD = ` A recipe: the scheme's type for most tensors, and rules of which the first that holds decides.
  Rules of your own go under a top-level key "rules": they come before the scheme's.
- Conditions: match (regular expression), role, layers, gqa, experts, imatrix, architecture, stacked, rowsFit, is70B.
+ Conditions: from (stored type), match (regular expression), role, layers, gqa, experts, imatrix, architecture, stacked,
+ rowsFit, is70B.
  Run it with: quantize <model> --recipe <this file>`;
 
 function rulesOnLines(map: unknown): void {

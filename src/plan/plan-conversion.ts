@@ -86,7 +86,7 @@ export function planConversion(model: Model, options: PlanOptions): Plan {
   // Types are decided in the order of the output, because some rules count tensors.
   const ordered = options.keepSplit ? inStoredOrder(model.tensors) : inOutputOrder(model.tensors);
   const { choices, recipe, rules, ruleHits } = chooseTypes(model, ordered, options);
-  const fileType = recipe.type === "keep" ? "keep" : recipe.fileType;
+  const fileType = recipe.fileType ?? (recipe.type === "keep" ? "keep" : undefined);
   const metadata = overrideMetadata(outputMetadata(model.metadata, fileType, imatrix), options.overrideKv ?? []);
   const alignment = alignmentOf(metadata);
   const sized = choices.map((choice) => planTensor(choice, recipe, options));

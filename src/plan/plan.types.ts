@@ -16,16 +16,10 @@ export type IncompatiblePolicy =
   /** Leave the tensor as it is stored; reported. */
   | "keep";
 
-/** What a plan is made from, beside the model. */
-export interface PlanOptions {
-  /** A scheme's name, or a recipe. */
-  readonly scheme: string | Recipe;
+/** The options that a recipe file states in the same words. */
+export interface StatedOptions {
   /** Memory order of every tensor that is used in matrix products; default `rows`. */
   readonly layout?: string;
-  /** Rules before the scheme's own, first match wins: `re=type@layout`, or as data. */
-  readonly rules?: readonly (string | Rule)[];
-  /** The first so many rules are meant to override others, which may then be left without a tensor. */
-  readonly overridingRules?: number;
   /** A rule that decides nothing is no error. */
   readonly allowUnmatchedRules?: boolean;
   /** Tables per slice of codebook tensors, 1 to 256; default `auto`. */
@@ -44,13 +38,23 @@ export interface PlanOptions {
   readonly embeddingType?: string;
   /** Leave the output tensor as it is stored. */
   readonly leaveOutput?: boolean;
-  readonly imatrix?: Imatrix;
   /** `key=int|float|bool|str:value`: metadata to set. */
   readonly overrideKv?: readonly string[];
   /** As many output files as the input has, with the same tensors in each, in their order. */
   readonly keepSplit?: boolean;
   /** A new output file wherever the tensors of one would take more bytes than this. */
   readonly splitMaxBytes?: number;
+}
+
+/** What a plan is made from, beside the model. */
+export interface PlanOptions extends StatedOptions {
+  /** A scheme's name, or a recipe. */
+  readonly scheme: string | Recipe;
+  /** Rules before the scheme's own, first match wins: `re=type@layout`, or as data. */
+  readonly rules?: readonly (string | Rule)[];
+  /** The first so many rules are meant to override others, which may then be left without a tensor. */
+  readonly overridingRules?: number;
+  readonly imatrix?: Imatrix;
 }
 
 /** What happens to one tensor. */

@@ -1,29 +1,18 @@
 /** A recipe as people write it and manifests keep it: everything that decides the bytes of a conversion. */
 import type { Effort } from "../../codecs/codec.ts";
 import type { Compat } from "../write/carrier.ts";
-import type { IncompatiblePolicy } from "./plan.types.ts";
+import type { StatedOptions } from "./plan.types.ts";
 import type { Recipe, Rule } from "./recipe.types.ts";
 
-export interface RecipeFile {
+export interface RecipeFile extends StatedOptions {
   /** By name, or written out. */
   readonly scheme: string | Recipe;
   /** Put before the scheme's own rules. */
   readonly rules?: readonly Rule[];
-  readonly allowUnmatchedRules?: boolean;
-  readonly layout?: string;
-  readonly tables?: number | "auto";
-  /** Fixed tables instead of learned ones, by name. */
-  readonly tablesFrom?: string;
   /** How hard codebooks are fitted and searched: an option of the run, kept here because it decides bytes. */
   readonly effort?: Effort;
   /** Type numbers of that program for packed tensors: an option of the run too. */
   readonly compat?: Compat;
-  readonly onIncompatible?: IncompatiblePolicy;
-  readonly allowRequantize?: boolean;
-  readonly pure?: boolean;
-  readonly outputType?: string;
-  readonly embeddingType?: string;
-  readonly leaveOutput?: boolean;
   readonly imatrix?: {
     /** Looked for where the user stands, then beside the recipe. */
     readonly file: string;
@@ -32,7 +21,4 @@ export interface RecipeFile {
     readonly include?: readonly string[];
     readonly exclude?: readonly string[];
   };
-  readonly overrideKv?: readonly string[];
-  readonly keepSplit?: boolean;
-  readonly splitMaxBytes?: number;
 }

@@ -28,6 +28,7 @@ const tables = z.custom<number | "auto">(
 /** A rule: see `Rule` for what each condition means. */
 export const ruleSchema = z
   .strictObject({
+    from: oneOrMore(name).optional(),
     match: z.string().min(1).max(4096).optional(),
     role: oneOrMore(z.enum(ROLES)).optional(),
     layers: layers.optional(),

@@ -17,6 +17,11 @@ export type Layers = "first-eighth" | "first-sixteenth" | "more-bits" | number;
 
 /** Conditions; all that are given must hold. */
 export interface RuleConditions {
+  /**
+   * The type in which the tensor is stored, `codebook` for all of ours, or one of several. Who names it knows that it
+   * is quantized already: such a rule needs no permission to encode it anew.
+   */
+  readonly from?: string | readonly string[];
   /** Regular expression, found anywhere in the tensor's name. */
   readonly match?: string;
   /** The role, or one of several. `output` is also the token embedding when the model has no output tensor. */

@@ -1,4 +1,5 @@
 /** Rules of the command line: `re=type@layout`, where either of type and layout may be left out. */
+import { allFormats, findFormat } from "../../codecs/registry.ts";
 import { LAYOUT_NAMES } from "../../layouts/registry.ts";
 import { QuantizeError } from "../errors.ts";
 import { unknownName } from "../nearest-name.ts";
@@ -29,6 +30,22 @@ function checkPattern(pattern: string, where: string): void {
   }
 }
 
+/** The types of a rule's `from` under their registry names. @throws QuantizeError `unknown-name` */
+function checkStored(from: string | readonly string[], where: string): string | string[] {
+  const names = [from].flat().map((name) => {
+    const format = findFormat(name);
+    if (format === undefined && name !== "codebook") {
+      throw unknownName(
+        `stored type of ${where}`,
+        name,
+        allFormats().map((known) => known.name),
+      );
+    }
+    return format?.name ?? name;
+  });
+  return names.length === 1 ? names[0]! : names;
+}
+
 /**
  * Checks a rule that comes from outside, and gives its type its registry name.
  * @throws QuantizeError `usage` or `unknown-name`, naming `where`
@@ -36,8 +53,11 @@ function checkPattern(pattern: string, where: string): void {
 export function checkRule(rule: Rule, where: string): Rule {
   if (rule.match !== undefined) checkPattern(rule.match, where);
   if (rule.layout !== undefined) checkLayout(rule.layout, where);
-  if (rule.type === undefined || rule.type === "keep") return rule;
-  return { ...rule, type: findType(rule.type, where) };
+  return {
+    ...rule,
+    ...(rule.from !== undefined && { from: checkStored(rule.from, where) }),
+    ...(rule.type !== undefined && rule.type !== "keep" && { type: findType(rule.type, where) }),
+  };
 }
 
 /**

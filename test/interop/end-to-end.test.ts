@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, expect, test } from "vitest";
 import { dequantize } from "../../dist/src/dequantize.js";
+import { exportModel } from "../../dist/src/export-model.js";
 import { quantize } from "../../dist/src/quantize.js";
 import { llamaEvaluate, llamaQuantize } from "./llama.ts";
 
@@ -57,3 +58,23 @@ test.each([
   console.log(`${scheme} ${tables} tables: KL ${klDivergence.toFixed(5)}, perplexity ${perplexity.toFixed(4)}`);
   expect(klDivergence).toBeLessThan(bound);
 });
+
+// Encoded twice, so worse than the same type from the floats, and worse than the codebooks it came from.
+test.each([
+  ["q5_cb", "auto", 0.0028],
+  ["q4_cb", "auto", 0.0085],
+  ["q4_cb", "iq4_nl", 0.01],
+  ["q3_cb", "auto", 0.048],
+  ["q2_cb", "auto", 0.32],
+] as const)(
+  "%s, packed, exported to %s: llama.cpp loads it; mean KL divergence at most %f",
+  async (scheme, to, bound) => {
+    const packed = join(folder, `${scheme}-4x8.gguf`);
+    const output = join(folder, `${scheme}-${to}.gguf`);
+    await quantize({ input: F16, output: packed, scheme, layout: "4x8", force: true });
+    await exportModel({ input: packed, output, to });
+    const { klDivergence, perplexity } = speak(output, 20);
+    console.log(`${scheme} to ${to}: KL ${klDivergence.toFixed(5)}, perplexity ${perplexity.toFixed(4)}`);
+    expect(klDivergence).toBeLessThan(bound);
+  },
+);
