@@ -31,6 +31,7 @@ import { q5_cb, q5_cb_g64 } from "./q5_cb.ts";
 import { q5_K } from "./q5_K.ts";
 import { q6_K } from "./q6_K.ts";
 import { q8_0 } from "./q8_0.ts";
+import { q8_1 } from "./q8_1.ts";
 import { q8_K } from "./q8_K.ts";
 import { tq1_0, tq2_0 } from "./ternary.ts";
 
@@ -57,6 +58,7 @@ const FORMATS: readonly (Codec | CodebookFormat)[] = [
   q4_K,
   q5_K,
   q6_K,
+  q8_1,
   q8_K,
   iq3_s,
   iq3_xxs,

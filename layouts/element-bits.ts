@@ -69,6 +69,8 @@ const STOCK: Readonly<Record<string, PartsOf>> = {
     half("m", "minimum"),
   ],
   q8_0: (j) => [part("qs", "code", j * 8, 8), half("d", "scale")],
+  q8_1: (j) => [part("qs", "code", j * 8, 8), half("d", "scale")],
+  q8_K: (j) => [part("qs", "code", j * 8, 8), part("d", "scale", 0, 32)],
   iq4_nl: (j) => [nibble("qs", j, 16), half("d", "scale")],
   mxfp4: (j) => [nibble("qs", j, 16), part("e", "exponent", 0, 8)],
   nvfp4: (j) => [nibble("qs", j, 8), part("d", "scale", (j >> 4) * 8, 8)],

@@ -1,6 +1,6 @@
 /**
  * Which tensors are quantized at all. The list is llama.cpp's (`tensor_allows_quantization`, 2026): two or more
- * dimensions, a name that ends with `weight`, and none of the small or sensitive tensors below.
+ * dimensions, a name that ends with `weight`, and none of the small or sensitive tensors below. Integers are no weights.
  */
 import type { Tensor } from "../read/model.ts";
 
@@ -36,13 +36,17 @@ const KEPT_NAMES: ReadonlyMap<string, string> = new Map([
   ["token_types.weight", "token types"],
 ]);
 
+/** GGUF's integer types: indices, tables, not weights. */
+const INTEGERS: readonly string[] = ["i8", "i16", "i32", "i64"];
+
 /** Dimensions without the trailing ones, at least 1: a column of one number per row is a vector. */
 export function dimensionCount(shape: readonly number[]): number {
   return Math.max(1, shape.findLastIndex((n) => n > 1) + 1);
 }
 
 /** Why a tensor is not quantized, in a word or two, or undefined when it may be. */
-export function whyKept(tensor: Pick<Tensor, "name" | "shape">): string | undefined {
+export function whyKept(tensor: Pick<Tensor, "name" | "shape" | "codec">): string | undefined {
+  if (INTEGERS.includes(tensor.codec)) return "integers";
   if (dimensionCount(tensor.shape) < 2) return "vector";
   if (!tensor.name.endsWith("weight")) return "not a weight";
   return KEPT_NAMES.get(tensor.name) ?? KEPT_PARTS.find(([part]) => tensor.name.includes(part))?.[1];

@@ -1,4 +1,5 @@
 /** From a model and what people ask for to a plan: type, layout, size and place of every tensor. */
+import { MAX_TABLES } from "../../codecs/codebook-format.ts";
 import { rowBytes, type CodebookFormat } from "../../codecs/codec.ts";
 import { findFormat, isCodebookFormat } from "../../codecs/registry.ts";
 import { QuantizeError } from "../errors.ts";
@@ -14,7 +15,7 @@ import type { TypeChoice } from "./fit-shape.ts";
 import { alignmentOf, outputMetadata } from "./output-metadata.ts";
 import { overrideMetadata } from "./kv-override.ts";
 import type { Plan, PlanOptions, TensorPlan } from "./plan.types.ts";
-import { automaticTables, MAX_TABLES } from "./table-count.ts";
+import { automaticTables } from "./table-count.ts";
 import type { Recipe } from "./recipe.types.ts";
 import { inStoredOrder, outputFiles } from "./split-outputs.ts";
 import { inOutputOrder } from "./tensor-order.ts";

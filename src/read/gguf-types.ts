@@ -58,7 +58,7 @@ export const METADATA_TYPE_BYTES: Readonly<Record<MetadataType, number>> = {
 export interface StoredType {
   /** The `ggml_type` number. */
   readonly id: number;
-  /** Name of the block format, as in the registry of codecs. Integer types and `q8_1`, `q8_K` are only ever copied. */
+  /** Name of the block format, as in the registry of codecs. Integer types are only ever copied. */
   readonly codec: string;
   /** `rows`, but for the numbers that mean rows interleaved on disk. */
   readonly layout: string;

@@ -2,6 +2,7 @@
  * Files of ours, read back: tensors that are carried as signed bytes become what the manifest says they are, after
  * each of its claims has been checked against the carrier and the learned tables.
  */
+import { MAX_LEVELS, MAX_TABLES } from "../../codecs/codebook-format.ts";
 import { isCodebookFormat, findFormat } from "../../codecs/registry.ts";
 import type { BlockFormat, Codebook, CodebookFormat } from "../../codecs/codec.ts";
 import { findWeave } from "../../layouts/registry.ts";
@@ -12,9 +13,6 @@ import { levelsKey, MANIFEST_KEY, MANIFEST_VERSION, manifestOf, tablesKey, VERSI
 import type { ManifestTensor } from "../write/manifest.ts";
 import { sliceCount, type Metadata, type Model, type Tensor } from "./model.ts";
 import { quote } from "./quote.ts";
-
-const MAX_LEVELS = 256;
-const MAX_TABLES = 256;
 
 /**
  * The model with its carried tensors as what they are. Tensors under a number of their own speak for themselves: the
