@@ -3,13 +3,14 @@ import { announce } from "./engine/announce.ts";
 import type { QualityBudget, RunOptions, VerificationReport, VerifyLevel } from "./engine/conversion.types.ts";
 import { runComparison } from "./engine/run-comparison.ts";
 import { withEngine } from "./engine/start-engine.ts";
+import { findOriginal } from "./find-original.ts";
 import { openModel } from "./read/open-model.ts";
 
 export interface VerifyOptions extends RunOptions, QualityBudget {
   /** The quantized file. */
   readonly input: string;
-  /** The model it was made from. */
-  readonly against: string;
+  /** The model it was made from. Default: the one that its manifest names, beside it or in the current folder. */
+  readonly against?: string;
   /** Default `kernels`. */
   readonly verify?: Exclude<VerifyLevel, "off">;
 }
@@ -17,12 +18,13 @@ export interface VerifyOptions extends RunOptions, QualityBudget {
 /**
  * Compares a quantized file with its original.
  * @throws QuantizeError of code `budget` (its cause is the report) when bytes are damaged or a quality bound is missed,
- * `incompatible` when the two do not hold the same tensors
+ * `incompatible` when the two do not hold the same tensors, `usage` when the original is not named and not found
  */
 export async function verify(options: VerifyOptions): Promise<VerificationReport> {
   return withEngine(options, async (engine) => {
     announce(options, "open");
-    const [model, original] = await Promise.all([openModel(options.input), openModel(options.against)]);
+    const model = await openModel(options.input);
+    const original = await openModel(options.against ?? (await findOriginal(model)));
     return runComparison(model, original, options, engine);
   });
 }

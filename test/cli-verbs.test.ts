@@ -1,5 +1,5 @@
 import { readFileSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { beforeAll, describe, expect, test } from "vitest";
 import { cli, FABLE, temporaryFolderForFile } from "./cli.js";
 
@@ -29,6 +29,14 @@ describe("verify", () => {
     expect(code).toBe(3);
     expect(stdout).toContain("DAMAGED");
     expect(stderr).toMatch(/^quantize: .*\n$/);
+  });
+
+  test("without --against, the original is looked for where the manifest says", () => {
+    const lost = cli(["verify", at("packed.gguf")], { cwd: folder });
+    expect(lost).toMatchObject({ code: 2, stdout: "" });
+    expect(lost.stderr).toMatch(/was made from fable-f16\.gguf \(\d+ bytes\), which is neither beside it nor here/);
+    expect(cli(["verify", at("packed.gguf")], { cwd: dirname(FABLE) }).code).toBe(0);
+    expect(cli(["verify", FABLE])).toMatchObject({ code: 2, stderr: expect.stringContaining("--against <model>") });
   });
 
   test("a budget that is missed: exit code 3", () => {
@@ -79,6 +87,7 @@ test("the manifest repeats the conversion, byte for byte", () => {
 
 test("the HTML report stands alone", () => {
   const html = readFileSync(at("report.html"), "utf8");
+  expect(html).toContain("<th>scheme</th><td>q4_cb</td>");
   expect(html).toMatch(/^<!doctype html>/);
   expect(html).toContain("blk.0.ffn_up.weight");
   expect(html).not.toMatch(/<script|https?:|src=|href=/);

@@ -60,6 +60,7 @@ test("each codebook tensor becomes the nearest stock type, in rows; all others a
   const rows = await openModel(plain);
   for (const name of ["blk.0.attn_v.weight", "blk.1.attn_q.weight"])
     expect(bytesOf(after, name).equals(bytesOf(rows, name)), name).toBe(true);
+  expect(report).toMatchObject({ scheme: "stock", ruleHits: [], warnings: [expect.stringContaining("a second time")] });
   const tensor = report.tensors.find(({ name }) => name === "blk.0.ffn_up.weight")!;
   expect(tensor).toMatchObject({ from: { codec: "q5_cb" }, to: { codec: "q5_K", layout: "rows" } });
   expect(tensor.quality!.nmse).toBeLessThan(0.002);

@@ -5,7 +5,7 @@ import { onEngine } from "../convert.ts";
 import { addBudgetOptions, addRunOptions, conversionOptionsOf, type RunFlags } from "../run-options.ts";
 
 interface VerifyFlags extends RunFlags {
-  readonly against: string;
+  readonly against?: string;
   readonly level?: "weights" | "kernels";
 }
 
@@ -15,7 +15,11 @@ export function verifyCommand(): Command {
       "Compares a quantized file with the model it was made from; exits 3 when it is damaged or too far off.",
     )
     .argument("<file>", "the quantized GGUF")
-    .requiredOption("--against <model>", "the float model: a .gguf, a .safetensors, or a Hugging Face folder")
+    .option(
+      "--against <model>",
+      "the float model: a .gguf, a .safetensors, or a Hugging Face folder (default: what the manifest names, beside " +
+        "the file or here)",
+    )
     .addOption(
       new Option("--level <level>", "decoded weights only, or products of the kernels too (default: kernels)").choices([
         "weights",
@@ -24,7 +28,7 @@ export function verifyCommand(): Command {
     );
   return addRunOptions(addBudgetOptions(command)).action(async (input: string, flags: VerifyFlags) => {
     const { against, level = "kernels" } = flags;
-    const wanted = { ...conversionOptionsOf(flags), input, against, verify: level };
+    const wanted = { ...conversionOptionsOf(flags), input, ...(against && { against }), verify: level };
     await onEngine(flags, (engine) => verify({ ...wanted, ...engine }));
   });
 }

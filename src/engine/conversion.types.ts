@@ -3,6 +3,7 @@
  * prints it, `--json` writes it, tests compare it.
  */
 import type { Effort } from "../../codecs/codec.ts";
+import type { RuleHits } from "../plan/plan.types.ts";
 import type { Compat } from "../write/carrier.ts";
 
 /** Which implementation of the hot loops runs; both give the same bytes and the same numbers. */
@@ -142,6 +143,9 @@ export interface ConversionReport {
   readonly outputs?: readonly string[];
   /** Size of the finished file. */
   readonly fileBytes: number;
+  /** The plan's: the scheme's name, and how often each rule of the user decided. */
+  readonly scheme: string;
+  readonly ruleHits: readonly RuleHits[];
   /** Hash over all tensors' source hashes, in input order. */
   readonly sourceHash: string;
   /** In output order. */

@@ -68,6 +68,8 @@ export async function runConversion(
       output: outputs.files[0]!.path,
       ...(outputs.files.length > 1 && { outputs: outputs.files.map(({ path }) => path) }),
       fileBytes: outputs.byteLength,
+      scheme: plan.scheme,
+      ruleHits: plan.ruleHits,
       sourceHash: sourceHashOf(plan, results),
       tensors,
       totals: totalsOf(plan, tensors, results),

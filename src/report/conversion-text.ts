@@ -2,18 +2,11 @@
 import type { ConversionReport, TensorReport } from "../engine/conversion.types.ts";
 import { encodingShares } from "../inspect/inspect-model.ts";
 import { PLAIN } from "./colours.ts";
-import {
-  formatBits,
-  formatBytes,
-  formatCosine,
-  formatCount,
-  formatDuration,
-  formatError,
-  formatPercent,
-} from "./format-number.ts";
+import { conversionFacts } from "./conversion-facts.ts";
+import { formatBits, formatBytes, formatCosine, formatError } from "./format-number.ts";
 import { encodingName, encodingsText } from "./inspection-text.ts";
 import { printable } from "./printable.ts";
-import { fallbacksText, warningsText } from "./reasons-text.ts";
+import { fallbacksText, rulesText, warningsText } from "./reasons-text.ts";
 import { textTable, type Column, type TableOptions } from "./text-table.ts";
 
 const COLUMNS: readonly Column<TensorReport>[] = [
@@ -42,31 +35,6 @@ function columnsFor({ tensors, verify }: ConversionReport): readonly Column<Tens
   return COLUMNS.filter(({ title }) => !empty.has(title));
 }
 
-function totalsText(report: ConversionReport): string {
-  const { totals } = report;
-  const size =
-    `${formatBytes(totals.sourceBytes)} -> ${formatBytes(totals.bytes)} ` +
-    `(${formatPercent(totals.bytes / totals.sourceBytes)}), ${formatBits(totals.bitsPerWeight)} bits per weight`;
-  const quality =
-    totals.encodedTensors === 0
-      ? "nothing was encoded: values are as they were"
-      : totals.nmse === undefined
-        ? "not verified"
-        : `NMSE ${formatError(totals.nmse)}, cosine ${formatCosine(totals.cosine)}` +
-          (totals.kernelError === undefined ? "" : `, kernels ${formatError(totals.kernelError)}`);
-  const rate = report.seconds > 0 ? `, ${formatCount(totals.weights / report.seconds)}weights/s` : "";
-  const time = `${formatDuration(report.seconds)}${rate}, ${report.threads} thread${report.threads === 1 ? "" : "s"}`;
-  return [
-    ["weights", `${formatCount(totals.weights)} in ${totals.tensors} tensors, ${totals.encodedTensors} encoded`],
-    ["size", size],
-    ["error", quality],
-    ["time", time],
-    ["output", `${printable(report.output)}, ${formatBytes(report.fileBytes)}`],
-  ]
-    .map(([title, text]) => `${title!.padEnd(7)} ${text}`)
-    .join("\n");
-}
-
 /** The report, for people. */
 export function conversionText(report: ConversionReport, options: TableOptions = {}): string {
   const colours = options.colours ?? PLAIN;
@@ -77,8 +45,11 @@ export function conversionText(report: ConversionReport, options: TableOptions =
     textTable(columnsFor(report), report.tensors, options),
     encodingsText(encodings, options),
     fallbacksText(report.tensors, colours),
+    rulesText(report.ruleHits),
     warningsText(report.warnings, colours),
-    totalsText(report),
+    conversionFacts(report)
+      .map(([title, text]) => `${title.padEnd(7)} ${printable(text)}`)
+      .join("\n"),
   ];
   return parts.filter((part) => part !== "").join("\n\n");
 }

@@ -4,15 +4,8 @@ import { inspectCodebooks, type InspectedCodebook } from "../inspect/inspect-cod
 import { encodingShares } from "../inspect/inspect-model.ts";
 import { hasCodebooks } from "../inspect/tensor-reader.ts";
 import { openModel } from "../read/open-model.ts";
-import {
-  formatBits,
-  formatBytes,
-  formatCosine,
-  formatCount,
-  formatDuration,
-  formatError,
-  formatPercent,
-} from "./format-number.ts";
+import { conversionFacts } from "./conversion-facts.ts";
+import { formatBits, formatBytes, formatCosine, formatError, formatPercent } from "./format-number.ts";
 import { encodingName, shapeText } from "./inspection-text.ts";
 import { printable } from "./printable.ts";
 
@@ -113,27 +106,18 @@ async function readCodebooks(path: string): Promise<readonly InspectedCodebook[]
 
 /** The page. Reads the finished output for the histograms of its codebooks. */
 export async function htmlReport(report: ConversionReport): Promise<string> {
-  const { totals } = report;
   const encodings = encodingShares(
     report.tensors.map(({ to, weights, byteLength }) => ({ ...to, weights, byteLength })),
   );
   const codebooks = await readCodebooks(report.output);
   const facts: readonly (readonly [string, string])[] = [
     ["input", report.input],
-    ["output", `${report.output}, ${formatBytes(report.fileBytes)}`],
-    ["weights", `${formatCount(totals.weights)} in ${totals.tensors} tensors, ${totals.encodedTensors} encoded`],
-    [
-      "size",
-      `${formatBytes(totals.sourceBytes)} → ${formatBytes(totals.bytes)} (${formatPercent(totals.bytes / totals.sourceBytes)}), ${formatBits(totals.bitsPerWeight)} bits per weight`,
-    ],
-    [
-      "error",
-      totals.nmse === undefined
-        ? "not verified"
-        : `NMSE ${formatError(totals.nmse)}, cosine ${formatCosine(totals.cosine)}, kernels ${formatError(totals.kernelError)}`,
-    ],
-    ["time", `${formatDuration(report.seconds)}, ${report.threads} threads, ${report.backend}`],
+    ["scheme", report.scheme],
+    ...report.ruleHits.map(({ rule, hits }) => ["rule", `${rule}: ${hits} tensor${hits === 1 ? "" : "s"}`] as const),
+    ...conversionFacts(report),
+    ["back end", report.backend],
     ["source hash", report.sourceHash],
+    ...report.warnings.map((warning) => ["warning", warning] as const),
   ];
   const parts = [
     `<!doctype html><html lang="en"><head><meta charset="utf-8"><title>${escape(report.output)}</title><style>${STYLE}</style></head><body>`,

@@ -3,8 +3,7 @@ import { PLAIN } from "./colours.ts";
 import { formatBits, formatBytes, formatCount, formatPercent } from "./format-number.ts";
 import { encodingName, encodingsText, shapeText } from "./inspection-text.ts";
 import type { PlannedTensor, PlanSummary } from "./plan-summary.ts";
-import { printable } from "./printable.ts";
-import { fallbacksText, warningsText } from "./reasons-text.ts";
+import { fallbacksText, rulesText, warningsText } from "./reasons-text.ts";
 import { textTable, type Column, type TableOptions } from "./text-table.ts";
 
 const COLUMNS: readonly Column<PlannedTensor>[] = [
@@ -36,14 +35,11 @@ export function planText(plan: PlanSummary, options: TableOptions = {}): string 
     `${colours.bold("bytes")}   ${formatBytes(plan.sourceBytes)} -> ${formatBytes(plan.bytes)} ` +
     `(${formatPercent(plan.bytes / plan.sourceBytes)}), as much of disk\n` +
     `${colours.bold("memory")}  up to ${formatBytes(plan.peakMemory)} with ${plan.threads} thread${plan.threads === 1 ? "" : "s"}`;
-  const rules = plan.ruleHits.map(
-    ({ rule, hits }) => `rule ${printable(rule)}: ${hits} tensor${hits === 1 ? "" : "s"}`,
-  );
   const parts = [
     textTable(tensors, plan.tensors, options),
     encodingsText(plan.encodings, options),
     fallbacksText(plan.tensors, colours),
-    rules.join("\n"),
+    rulesText(plan.ruleHits),
     warningsText(plan.warnings, colours),
     total,
   ];

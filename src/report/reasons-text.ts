@@ -1,4 +1,5 @@
-/** Tensors that did not get what was asked for, grouped by reason: a model has hundreds, the reasons are few. */
+/** Why tensors became what they are: what fell back, grouped by reason (a model has hundreds, the reasons are few), and rules. */
+import type { RuleHits } from "../plan/plan.types.ts";
 import type { Colours } from "./colours.ts";
 import { formatBytes } from "./format-number.ts";
 import { printable } from "./printable.ts";
@@ -30,6 +31,11 @@ export function fallbacksText(tensors: readonly Reasoned[], { yellow }: Colours)
       return `${yellow(printable(reason))}: ${count}, ${formatBytes(bytes)} (${printable(shown)})`;
     })
     .join("\n");
+}
+
+/** How often each rule decided, a line each. */
+export function rulesText(ruleHits: readonly RuleHits[]): string {
+  return ruleHits.map(({ rule, hits }) => `rule ${printable(rule)}: ${hits} tensor${hits === 1 ? "" : "s"}`).join("\n");
 }
 
 /** Warnings of a plan, a line each. */

@@ -1,0 +1,35 @@
+/** What a conversion comes to, in words: for the terminal and for the page. */
+import type { ConversionReport } from "../engine/conversion.types.ts";
+import {
+  formatBits,
+  formatBytes,
+  formatCosine,
+  formatCount,
+  formatDuration,
+  formatError,
+  formatPercent,
+} from "./format-number.ts";
+
+function errorFact({ totals }: ConversionReport): string {
+  const { encodedTensors, nmse, cosine, kernelError } = totals;
+  if (encodedTensors === 0) return "nothing was encoded: values are as they were";
+  if (nmse === undefined) return "not verified";
+  const kernels = kernelError === undefined ? "" : `, kernels ${formatError(kernelError)}`;
+  return `NMSE ${formatError(nmse)}, cosine ${formatCosine(cosine)}${kernels}`;
+}
+
+/** Titles and sentences, in the order in which people ask. */
+export function conversionFacts(report: ConversionReport): readonly (readonly [title: string, text: string])[] {
+  const { totals, seconds, threads } = report;
+  const size =
+    `${formatBytes(totals.sourceBytes)} -> ${formatBytes(totals.bytes)} ` +
+    `(${formatPercent(totals.bytes / totals.sourceBytes)}), ${formatBits(totals.bitsPerWeight)} bits per weight`;
+  const rate = seconds > 0 ? `, ${formatCount(totals.weights / seconds)}weights/s` : "";
+  return [
+    ["weights", `${formatCount(totals.weights)} in ${totals.tensors} tensors, ${totals.encodedTensors} encoded`],
+    ["size", size],
+    ["error", errorFact(report)],
+    ["time", `${formatDuration(seconds)}${rate}, ${threads} thread${threads === 1 ? "" : "s"}`],
+    ["output", `${report.output}, ${formatBytes(report.fileBytes)}`],
+  ];
+}
