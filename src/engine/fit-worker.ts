@@ -4,7 +4,7 @@ import { findFormat } from "../../codecs/registry.ts";
 import { QuantizeError } from "../errors.ts";
 import { fitCodebook } from "../fit/fit-codebook.ts";
 import { fixedTables } from "../fit/fixed-tables.ts";
-import { planSample, sampleLength } from "../fit/sample.ts";
+import { planSample, sampledGroups, sampleLength } from "../fit/sample.ts";
 import { levelCount } from "../plan/table-count.ts";
 import { elementCount, sliceCount } from "../read/model.ts";
 import { readTensorRows } from "../read/read-tensor.ts";
@@ -13,15 +13,6 @@ import type { WorkerFiles } from "./band-worker.ts";
 import type { Backend } from "./backend.ts";
 import { jobShape } from "./job-shape.ts";
 import type { TensorJob, WorkerSetup } from "./tasks.types.ts";
-
-/** Groups a table is learned from, at least and on average. */
-const GROUPS_PER_TABLE: Readonly<Record<Effort, number>> = { fast: 32, normal: 64, best: 256 };
-const MIN_GROUPS = 4096;
-
-/** Groups in the sample for a number of tables. */
-function sampledGroups(tables: number, effort: Effort): number {
-  return Math.max(MIN_GROUPS, tables * GROUPS_PER_TABLE[effort]);
-}
 
 /** Weights in the sample of a job's slice, at most. */
 export function sampledWeights({ tensor, codec, tables }: TensorJob, effort: Effort): number {

@@ -2,6 +2,16 @@
  * Which weights of a tensor the fit looks at: runs of whole groups, spread evenly over the rows, each run at its own
  * place along the row. Pure and deterministic, by position only, so that a worker reads them without the rest.
  */
+import type { Effort } from "../../codecs/codec.ts";
+
+/** Groups a table is learned from, at least and on average. */
+const GROUPS_PER_TABLE: Readonly<Record<Effort, number>> = { fast: 32, normal: 64, best: 256 };
+const MIN_GROUPS = 4096;
+
+/** Groups in the sample for a number of tables. */
+export function sampledGroups(tables: number, effort: Effort): number {
+  return Math.max(MIN_GROUPS, tables * GROUPS_PER_TABLE[effort]);
+}
 
 /** A run of weights of one row. */
 export interface SampleRun {
