@@ -6,8 +6,9 @@
  *  1. For each trial scale, the sum of rows `errors[bin of weight j]` is the error of every table; divided by the
  *     square of the scale, so that trials compare. Tables t, t+16,
  *     t+32, ... compete in lane t mod 16 over all trials; the best of the (up to) sixteen winners are refined.
- *  2. Refining: codes at the trial scale, the least-squares scale for them, the nearest level, codes at that level, and
- *     the error at that level. The least error wins, the earlier candidate on a tie.
+ *  2. Refining: codes at the trial scale (of single weights: rounded to whole entries, which is enough for a scale), the
+ *     least-squares scale for them, the nearest level, codes at that level, and the error at that level. The least error
+ *     wins, the earlier candidate on a tie.
  *
  * Arithmetic: weights in table units are rounded to 1/64 entry (ties to even) and everything unweighted that follows
  * is exact in integers; differences are limited to +-5791/64 entries so that 64 squares fit 31 bits. Importance enters
@@ -72,6 +73,7 @@ export function groupSearch(image: Uint8Array): {
   const tables = new Int8Array(image.buffer, image.byteOffset + word("tables"), 256 * points * dimension);
   const levels = new Float32Array(image.buffer, image.byteOffset + word("levels"), 256);
   const thresholds = new Int16Array(image.buffer, image.byteOffset + word("thresholds"), 256 * points);
+  const unitThresholds = new Int8Array(image.buffer, image.byteOffset + word("unitThresholds"), 256 * points);
   const errors = new Uint8Array(image.buffer, image.byteOffset + word("errors"), bins ** dimension * stride);
 
   const x = new Float32Array(groupSize);
@@ -155,6 +157,17 @@ export function groupSearch(image: Uint8Array): {
           codes[j] = q;
         }
       }
+    }
+  }
+
+  /** The same for weights in whole table units. */
+  function assignRoughly(table: number): void {
+    const at = table * points;
+    for (let j = 0; j < codeCount; j++) {
+      const unit = Math.max(-128, Math.min(127, units[j]!));
+      let code = 0;
+      for (let q = 0; q < points - 1; q++) if (unit > unitThresholds[at + q]!) code++;
+      codes[j] = code;
     }
   }
 
@@ -247,7 +260,8 @@ export function groupSearch(image: Uint8Array): {
     takeZero();
     if (!(magnitude >= TINY && magnitude < Infinity)) return;
     const inverse = fround(1 / m);
-    for (let j = 0; j < groupSize; j++) x[j] = src[at + j]! * inverse;
+    // NaN counts as zero.
+    for (let j = 0; j < groupSize; j++) x[j] = src[at + j]! * inverse || 0;
     weighted = false;
     let importanceUnit = 1;
     if (importance !== undefined) {
@@ -274,13 +288,15 @@ export function groupSearch(image: Uint8Array): {
       if (winnerSum[lane]! > NONE) break;
       winnerSum[lane] = NONE + 1;
       const table = winner[lane]! & 255;
-      const trialScale = fround(floats[WORD.trialScale + (winner[lane]! >> 8)]! * FRACTION);
-      toUnits(trialScale);
-      assign(table);
+      const trialScale = floats[WORD.trialScale + (winner[lane]! >> 8)]!;
+      const roughScale = dimension === 1 ? trialScale : fround(trialScale * FRACTION);
+      toUnits(roughScale);
+      if (dimension === 1) assignRoughly(table);
+      else assign(table);
       const factor = leastSquares(table);
-      // weight = m * x, x * trialScale = units = factor * T: the weight is (m * factor / trialScale) * T.
-      let scale = fround(fround(m * factor) / trialScale);
-      if (!(Math.abs(scale) > 0 && Math.abs(scale) < Infinity)) scale = fround(m / fround(trialScale / FRACTION));
+      // weight = m * x, x * roughScale = units = factor * T: the weight is (m * factor / roughScale) * T.
+      let scale = fround(fround(m * factor) / roughScale);
+      if (!(Math.abs(scale) > 0 && Math.abs(scale) < Infinity)) scale = fround(m / trialScale);
       const level = freeLevels ? 0 : nearestLevel(scale);
       const used = freeLevels ? scale : levels[level]!;
       const perUnit = fround(used / m);

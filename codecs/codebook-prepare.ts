@@ -53,6 +53,10 @@ export const WORD = {
   innerBins: 19,
   outerBins: 20,
   binOffset: 21,
+  /** Byte offsets again. i8 per table and point: thresholds for weights in whole entries. */
+  unitThresholds: 22,
+  /** f32: every sixteenth of 256 levels, then all of them, padded with infinities. */
+  sortedLevels: 23,
   /** f32 x trials: table units per largest weight. */
   trialScale: 24,
   /** i32 x trials, Q15: makes errors at one trial scale comparable with those at others. */
@@ -118,9 +122,12 @@ function imageShape(format: CodebookFormat, tableCount: number) {
   const bins = format.dimension === 1 ? 256 : 40;
   const rows = bins ** format.dimension;
   const thresholdsAt = HEADER_BYTES + 256 * format.tableLength + 1024;
-  const errorsAt = thresholdsAt + 256 * points * (format.dimension === 1 ? 2 : 8);
+  const unitThresholdsAt = thresholdsAt + 256 * points * (format.dimension === 1 ? 2 : 8);
+  const sortedLevelsAt = unitThresholdsAt + (format.dimension === 1 ? 256 * points : 0);
+  const errorsAt = sortedLevelsAt + (16 + 256) * 4;
   const scratchAt = errorsAt + rows * stride;
-  return { stride, bins, rows, thresholdsAt, errorsAt, scratchAt, byteLength: scratchAt + SCRATCH_BYTES };
+  const byteLength = scratchAt + SCRATCH_BYTES;
+  return { stride, bins, rows, thresholdsAt, unitThresholdsAt, sortedLevelsAt, errorsAt, scratchAt, byteLength };
 }
 
 /** Bytes of what `prepareCodebook` returns for a codebook of `tableCount` tables; `prepareDecoding` takes fewer. */
@@ -138,8 +145,9 @@ export function prepareCodebook(format: CodebookFormat, codebook: Codebook, effo
   const points = 1 << format.codeBits;
   const tableCount = tables.length / format.tableLength;
   checkAscending(format, codebook, points);
-  const { stride, bins, rows, thresholdsAt, errorsAt, scratchAt, byteLength } = imageShape(format, tableCount);
-  const image = new Uint8Array(byteLength);
+  const shape = imageShape(format, tableCount);
+  const { stride, bins, rows, thresholdsAt, unitThresholdsAt, sortedLevelsAt, errorsAt, scratchAt } = shape;
+  const image = new Uint8Array(shape.byteLength);
   const header = writeCodebook(format, codebook, image);
   const floats = new Float32Array(image.buffer, 0, HEADER_BYTES / 4);
   const { trials, refined } = searchSize(effort, tableCount, format.codeBits);
@@ -150,6 +158,8 @@ export function prepareCodebook(format: CodebookFormat, codebook: Codebook, effo
   header[WORD.mirrored] = levels.length === 0 || levels[0]! < 0 ? 1 : 0;
   header[WORD.zeroBlock] = nearestToZero(format, codebook);
   header[WORD.thresholds] = thresholdsAt;
+  header[WORD.unitThresholds] = unitThresholdsAt;
+  header[WORD.sortedLevels] = sortedLevelsAt;
   header[WORD.errors] = errorsAt;
   header[WORD.scratch] = scratchAt;
   header[WORD.stride] = stride;
@@ -163,13 +173,18 @@ export function prepareCodebook(format: CodebookFormat, codebook: Codebook, effo
     floats[WORD.trialScale + i] = REACH * factor;
     header[WORD.trialFactor + i] = Math.min(32767, Math.round(32768 * (trials[0]! / factor) ** 2));
   });
+  const sortedLevels = new Float32Array(image.buffer, sortedLevelsAt, 16 + 256).fill(Infinity);
+  sortedLevels.set(levels, 16);
+  for (let i = 0; i < 16; i++) sortedLevels[i] = sortedLevels[16 + 16 * i + 15]!;
   const errors = new Uint8Array(image.buffer, errorsAt, rows * stride).fill(FAR);
   if (format.dimension === 1) {
     const thresholds = new Int16Array(image.buffer, thresholdsAt, 256 * points);
-    for (let t = 0; t < tableCount; t++) {
-      for (let q = 0; q + 1 < points; q++) {
-        thresholds[t * points + q] = (tables[t * points + q]! + tables[t * points + q + 1]!) * 32;
-      }
+    const unitThresholds = new Int8Array(image.buffer, unitThresholdsAt, 256 * points);
+    for (let at = 0; at < tables.length; at++) {
+      if ((at + 1) % points === 0) continue;
+      const sum = tables[at]! + tables[at + 1]!;
+      thresholds[at] = sum * 32;
+      unitThresholds[at] = sum >> 1;
     }
     fillErrors(tables, points, centres, stride, errorUnit(format, tableCount), errors);
   } else {

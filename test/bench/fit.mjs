@@ -138,7 +138,9 @@ function encode(format, weights, importance, codebook, effort) {
 const median = (values) => values.sort((a, b) => a - b)[values.length >> 1];
 const efforts = options.efforts.split(",");
 const count = Number(options.rows) * ROW;
-console.log("| format | tables | weights | effort | fit, s | encode, Mweights/s | error | error, unseen | over the last |");
+console.log(
+  "| format | tables | weights | effort | fit, s | encode, Mweights/s | error | error, unseen | over the last |",
+);
 console.log("| --- | --- | --- | --- | --- | --- | --- | --- | --- |");
 for (const kind of options.kinds.split(",")) {
   const weights = generate(kind, count, 1);

@@ -1,0 +1,190 @@
+// Step 1 of the search: the errors of all tables at one trial scale, as sums of rows of the image's `errors`; tables t,
+// t + 16, t + 32, ... compete in lane t mod 16.
+import {
+  BIN_OFFSET, BINS, DIMENSION, ERRORS, GROUP_SIZE, INNER_BINS, nearestIntegers, OUTER_BINS, ROWS, STRIDE, SUMS, TRIAL_FACTOR, TRIAL_SCALE,
+  V8, WINNERS, word, X,
+} from "./codebook-image";
+
+const NONE: i16 = 0x7fff;
+
+/** No table has won in any lane. */
+// @ts-ignore: decorator
+@inline
+export function clearWinners(scratch: usize): void {
+  v128.store(scratch, i16x8.splat(NONE), SUMS);
+  v128.store(scratch, i16x8.splat(NONE), SUMS + 16);
+  v128.store(scratch, i16x8.splat(0), WINNERS);
+  v128.store(scratch, i16x8.splat(0), WINNERS + 16);
+}
+
+/** The lane of the least sum, the lowest of equals; it will not win again. */
+// @ts-ignore: decorator
+@inline
+export function takeWinner(scratch: usize): usize {
+  const a = v128.load(scratch, SUMS), b = v128.load(scratch, SUMS + 16);
+  let least = i16x8.min_s(a, b);
+  least = i16x8.min_s(least, v128.shuffle<i64>(least, least, 1, 0));
+  least = i16x8.min_s(least, v128.shuffle<i32>(least, least, 1, 0, 3, 2));
+  least = i16x8.min_s(least, v128.shuffle<i16>(least, least, 1, 0, 3, 2, 5, 4, 7, 6));
+  const lane = <usize>ctz(i8x16.bitmask(i8x16.narrow_i16x8_s(i16x8.eq(a, least), i16x8.eq(b, least))));
+  store<i16>(scratch + (lane << 1), NONE, SUMS);
+  return lane;
+}
+
+// @ts-ignore: decorator
+@inline
+function binsOf(value: v128, inner: v128, outer: v128, offset: v128, half: v128, top: v128): v128 {
+  const magnitude = f32x4.abs(value);
+  const index = nearestIntegers(f32x4.pmin(f32x4.mul(magnitude, inner), f32x4.add(f32x4.mul(magnitude, outer), offset)));
+  const minus = i32x4.shr_s(value, 31);
+  return i32x4.min_s(i32x4.max_s(i32x4.add(i32x4.sub(v128.xor(index, minus), minus), half), i32x4.splat(0)), top);
+}
+
+/** Byte offsets of the rows of errors for one trial scale. */
+export function findRows(image: usize, scratch: usize, trial: i32): void {
+  const groupSize = <usize>word(image, GROUP_SIZE);
+  const bins = word(image, BINS);
+  const rowBytes = word(image, STRIDE);
+  const trialScale = load<f32>(image + TRIAL_SCALE + (<usize>trial << 2));
+  const inner = f32x4.splat(trialScale * load<f32>(image + INNER_BINS));
+  const outer = f32x4.splat(trialScale * load<f32>(image + OUTER_BINS));
+  const offset = f32x4.splat(load<f32>(image + BIN_OFFSET));
+  const half = i32x4.splat(bins >> 1), top = i32x4.splat(bins - 1);
+  if (word(image, DIMENSION) == 1) {
+    const stride = i32x4.splat(rowBytes);
+    for (let j: usize = 0; j < groupSize; j += 4) {
+      const bin = binsOf(v128.load(scratch + (j << 2), X), inner, outer, offset, half, top);
+      v128.store(scratch + (j << 2), i32x4.mul(bin, stride), ROWS);
+    }
+    return;
+  }
+  // Pairs: second coordinate * bins + first, times the row's length.
+  const strides = i32x4(rowBytes, rowBytes * bins, rowBytes, rowBytes * bins);
+  for (let j: usize = 0; j < groupSize; j += 4) {
+    const part = i32x4.mul(binsOf(v128.load(scratch + (j << 2), X), inner, outer, offset, half, top), strides);
+    const row = i32x4.add(part, v128.shuffle<i32>(part, part, 1, 0, 3, 2));
+    store<i32>(scratch + (j << 1), i32x4.extract_lane(row, 0), ROWS);
+    store<i32>(scratch + (j << 1), i32x4.extract_lane(row, 2), ROWS + 4);
+  }
+}
+
+// Tables of lanes 0..7 and 8..15 against the winners so far.
+// @ts-ignore: decorator
+@inline
+function compete(scratch: usize, low: v128, high: v128, factor: v128, lowTables: v128, highTables: v128): void {
+  const a = i16x8.q15mulr_sat_s(low, factor), b = i16x8.q15mulr_sat_s(high, factor);
+  const sumsA = v128.load(scratch, SUMS), sumsB = v128.load(scratch, SUMS + 16);
+  v128.store(scratch, v128.bitselect(lowTables, v128.load(scratch, WINNERS), i16x8.lt_s(a, sumsA)), WINNERS);
+  v128.store(scratch, v128.bitselect(highTables, v128.load(scratch, WINNERS + 16), i16x8.lt_s(b, sumsB)), WINNERS + 16);
+  v128.store(scratch, i16x8.min_s(a, sumsA), SUMS);
+  v128.store(scratch, i16x8.min_s(b, sumsB), SUMS + 16);
+}
+
+/** Sums the rows for all tables, up to 128 at a time, and lets them compete in their lanes. */
+export function sumRows(image: usize, scratch: usize, trial: i32): void {
+  const codes = <usize>(word(image, GROUP_SIZE) / word(image, DIMENSION));
+  const errors = image + <usize>word(image, ERRORS);
+  const stride = word(image, STRIDE);
+  const rowsEnd = scratch + ROWS + (codes << 2);
+  // Within a trial the sums are bytes: the least of each lane, and the vector that holds it; the first of equals.
+  let least = i8x16.splat(-1), vector = i8x16.splat(0);
+  let at: i32 = 0;
+  for (; at + 128 <= stride; at += 128) {
+    const base = errors + <usize>at;
+    let a0 = i8x16.splat(0), a1 = a0, a2 = a0, a3 = a0, a4 = a0, a5 = a0, a6 = a0, a7 = a0;
+    for (let row = scratch + ROWS; row < rowsEnd; row += 8) {
+      const p = base + <usize>load<u32>(row), r = base + <usize>load<u32>(row, 4);
+      a0 = i8x16.add_sat_u(i8x16.add_sat_u(a0, v128.load(p, 0)), v128.load(r, 0));
+      a1 = i8x16.add_sat_u(i8x16.add_sat_u(a1, v128.load(p, 16)), v128.load(r, 16));
+      a2 = i8x16.add_sat_u(i8x16.add_sat_u(a2, v128.load(p, 32)), v128.load(r, 32));
+      a3 = i8x16.add_sat_u(i8x16.add_sat_u(a3, v128.load(p, 48)), v128.load(r, 48));
+      a4 = i8x16.add_sat_u(i8x16.add_sat_u(a4, v128.load(p, 64)), v128.load(r, 64));
+      a5 = i8x16.add_sat_u(i8x16.add_sat_u(a5, v128.load(p, 80)), v128.load(r, 80));
+      a6 = i8x16.add_sat_u(i8x16.add_sat_u(a6, v128.load(p, 96)), v128.load(r, 96));
+      a7 = i8x16.add_sat_u(i8x16.add_sat_u(a7, v128.load(p, 112)), v128.load(r, 112));
+    }
+    // A pair of vectors at a time, the earlier one first: `least` keeps its place unless the other is strictly less.
+    const first = at >> 4;
+    let next = i8x16.min_u(least, a0);
+    vector = v128.bitselect(vector, i8x16.splat(<i8>first), i8x16.eq(next, least));
+    least = i8x16.min_u(next, a1);
+    vector = v128.bitselect(vector, i8x16.splat(<i8>(first + 1)), i8x16.eq(next, least));
+    next = i8x16.min_u(least, a2);
+    vector = v128.bitselect(vector, i8x16.splat(<i8>(first + 2)), i8x16.eq(next, least));
+    least = i8x16.min_u(next, a3);
+    vector = v128.bitselect(vector, i8x16.splat(<i8>(first + 3)), i8x16.eq(next, least));
+    next = i8x16.min_u(least, a4);
+    vector = v128.bitselect(vector, i8x16.splat(<i8>(first + 4)), i8x16.eq(next, least));
+    least = i8x16.min_u(next, a5);
+    vector = v128.bitselect(vector, i8x16.splat(<i8>(first + 5)), i8x16.eq(next, least));
+    next = i8x16.min_u(least, a6);
+    vector = v128.bitselect(vector, i8x16.splat(<i8>(first + 6)), i8x16.eq(next, least));
+    least = i8x16.min_u(next, a7);
+    vector = v128.bitselect(vector, i8x16.splat(<i8>(first + 7)), i8x16.eq(next, least));
+  }
+  for (; at < stride; at += 16) {
+    const base = errors + <usize>at;
+    let a0 = i8x16.splat(0);
+    for (let row = scratch + ROWS; row < rowsEnd; row += 4) a0 = i8x16.add_sat_u(a0, v128.load(base + <usize>load<u32>(row)));
+    const next = i8x16.min_u(least, a0);
+    vector = v128.bitselect(vector, i8x16.splat(<i8>(at >> 4)), i8x16.eq(next, least));
+    least = next;
+  }
+  const factor = i16x8.splat(<i16>load<i32>(image + TRIAL_FACTOR + (<usize>trial << 2)));
+  const low = i16x8.add(i16x8.splat(<i16>(trial << 8)), i16x8(0, 1, 2, 3, 4, 5, 6, 7)), high = i16x8.add(low, i16x8.splat(8));
+  compete(
+    scratch, i16x8.shl(i16x8.extend_low_i8x16_u(least), 7), i16x8.shl(i16x8.extend_high_i8x16_u(least), 7), factor,
+    i16x8.add(low, i16x8.shl(i16x8.extend_low_i8x16_u(vector), 4)), i16x8.add(high, i16x8.shl(i16x8.extend_high_i8x16_u(vector), 4)),
+  );
+}
+
+// @ts-ignore: decorator
+@inline
+function competeWeighted(scratch: usize, low: v128, high: v128, factor: v128, first: i32): void {
+  const tables = i16x8.add(i16x8.splat(<i16>first), i16x8(0, 1, 2, 3, 4, 5, 6, 7));
+  compete(scratch, i16x8.shr_u(low, 1), i16x8.shr_u(high, 1), factor, tables, i16x8.add(tables, i16x8.splat(8)));
+}
+
+/** The same with each row weighted by the importance of its code. */
+export function sumWeightedRows(image: usize, scratch: usize, trial: i32): void {
+  const codes = <usize>(word(image, GROUP_SIZE) / word(image, DIMENSION));
+  const errors = image + <usize>word(image, ERRORS);
+  const stride = word(image, STRIDE);
+  const factor = i16x8.splat(<i16>load<i32>(image + TRIAL_FACTOR + (<usize>trial << 2)));
+  let at: i32 = 0;
+  for (; at + 64 <= stride; at += 64) {
+    const base = errors + <usize>at, first = (trial << 8) + at;
+    let a0 = i16x8.splat(0), a1 = a0, a2 = a0, a3 = a0, b0 = a0, b1 = a0, b2 = a0, b3 = a0;
+    for (let code: usize = 0; code < codes; code++) {
+      const p = base + <usize>load<u32>(scratch + (code << 2), ROWS);
+      const v = v128.load8_splat(scratch + code, V8);
+      let e = v128.load(p);
+      a0 = i16x8.add_sat_u(a0, i16x8.extmul_low_i8x16_u(e, v));
+      b0 = i16x8.add_sat_u(b0, i16x8.extmul_high_i8x16_u(e, v));
+      e = v128.load(p, 16);
+      a1 = i16x8.add_sat_u(a1, i16x8.extmul_low_i8x16_u(e, v));
+      b1 = i16x8.add_sat_u(b1, i16x8.extmul_high_i8x16_u(e, v));
+      e = v128.load(p, 32);
+      a2 = i16x8.add_sat_u(a2, i16x8.extmul_low_i8x16_u(e, v));
+      b2 = i16x8.add_sat_u(b2, i16x8.extmul_high_i8x16_u(e, v));
+      e = v128.load(p, 48);
+      a3 = i16x8.add_sat_u(a3, i16x8.extmul_low_i8x16_u(e, v));
+      b3 = i16x8.add_sat_u(b3, i16x8.extmul_high_i8x16_u(e, v));
+    }
+    competeWeighted(scratch, a0, b0, factor, first + 0);
+    competeWeighted(scratch, a1, b1, factor, first + 16);
+    competeWeighted(scratch, a2, b2, factor, first + 32);
+    competeWeighted(scratch, a3, b3, factor, first + 48);
+  }
+  for (; at < stride; at += 16) {
+    const base = errors + <usize>at;
+    let a = i16x8.splat(0), b = a;
+    for (let code: usize = 0; code < codes; code++) {
+      const e = v128.load(base + <usize>load<u32>(scratch + (code << 2), ROWS));
+      const v = v128.load8_splat(scratch + code, V8);
+      a = i16x8.add_sat_u(a, i16x8.extmul_low_i8x16_u(e, v));
+      b = i16x8.add_sat_u(b, i16x8.extmul_high_i8x16_u(e, v));
+    }
+    competeWeighted(scratch, a, b, factor, (trial << 8) + at);
+  }
+}
