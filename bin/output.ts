@@ -24,7 +24,8 @@ export function printJson(value: unknown): void {
 
 /** Width of the terminal behind stdout; undefined when there is none (a pipe, a file), where lines may be long. */
 export function outputWidth(): number | undefined {
-  if (process.stdout.isTTY) return Math.max(40, process.stdout.columns);
+  // Some pseudo-terminals say nothing of their size.
+  if (process.stdout.isTTY) return Math.max(40, process.stdout.columns || 80);
   const columns = Number(process.env["COLUMNS"]);
   return Number.isInteger(columns) && columns > 0 ? Math.max(40, columns) : undefined;
 }

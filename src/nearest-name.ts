@@ -37,17 +37,22 @@ export function nearestName(name: string, valid: Iterable<string>): string | und
   return best;
 }
 
+/** No more names than this are listed in a message. */
+const MAX_LISTED = 16;
+
 /**
- * The error for a name that does not exist.
+ * The error for a name that does not exist: with the nearest one, those that it is the beginning of, or all.
  * @param kind what was to be named: `scheme`, `layout`, `tensor`, ...
  * @param valid every valid name; listed in full when there are few and none is near
  * @param where the command or option that lists them all, for a long list: `quantize schemes`
  */
 export function unknownName(kind: string, name: string, valid: readonly string[], where?: string): QuantizeError {
   const nearest = nearestName(name, valid);
+  const beginnings = name === "" ? [] : valid.filter((other) => other.toLowerCase().startsWith(name.toLowerCase()));
   let hint = "";
   if (nearest !== undefined) hint = `; did you mean "${nearest}"?`;
-  else if (valid.length > 0 && valid.length <= 16) hint = `; expected one of ${valid.join(", ")}`;
+  else if (beginnings.length > 0) hint = `; did you mean one of ${beginnings.slice(0, MAX_LISTED).join(", ")}?`;
+  else if (valid.length > 0 && valid.length <= MAX_LISTED) hint = `; expected one of ${valid.join(", ")}`;
   if (where !== undefined) hint += ` (\`${where}\` lists them all)`;
   return new QuantizeError("unknown-name", `unknown ${kind} "${name.slice(0, 64)}"${hint}`);
 }

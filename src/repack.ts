@@ -22,7 +22,10 @@ export async function pack(options: RepackOptions): Promise<ConversionReport> {
   announce(options, "open");
   const model = await openModel(input);
   announce(options, "plan");
-  return runConversion(planConversion(model, { scheme: COPY, layout }), output, options);
+  const plan = planConversion(model, { scheme: COPY, layout });
+  const isPacked = layout === "rows" || plan.tensors.some((planned) => planned.layout !== "rows");
+  const warnings = isPacked ? plan.warnings : [...plan.warnings, `nothing was packed: no tensor comes in ${layout}`];
+  return runConversion({ ...plan, warnings }, output, options);
 }
 
 /** Undoes `pack`. */

@@ -17,6 +17,7 @@ describe("wrong words end with exit code 2 and one line", () => {
     [[FABLE, "-s", "q4_0", "--threads", "none"], "whole number"],
     [[FABLE, "-s", "q4_0", "--max-memory", "1 yard"], "size"],
     [[FABLE, "-s", "q4_0", "--verify", "maybe"], "Allowed choices"],
+    [[FABLE, "-s", "q4_0", "-o", "-"], "expected a file to write, found -"],
   ])("%j", (args, message) => {
     const { code, stdout, stderr } = cli(args);
     expect(stderr).toContain(message);

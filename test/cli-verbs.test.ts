@@ -47,6 +47,12 @@ describe("verify", () => {
 });
 
 describe("pack and unpack", () => {
+  test("a file with nothing to pack is copied, and said to be", () => {
+    const { code, stdout } = cli(["pack", FABLE, "-l", "4x8", "-o", at("floats.gguf")]);
+    expect(code).toBe(0);
+    expect(stdout).toContain("warning nothing was packed: no tensor comes in 4x8");
+  });
+
   test("are each other's inverse", () => {
     expect(cli(["unpack", at("packed.gguf"), "-o", at("rows.gguf"), "-q"]).code).toBe(0);
     expect(cli(["pack", at("rows.gguf"), "-l", "4x8", "-o", at("again.gguf"), "-q"]).code).toBe(0);

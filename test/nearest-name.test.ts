@@ -23,6 +23,9 @@ test("an unknown name is a usage error that lists what is valid", () => {
   expect(error).toBeInstanceOf(QuantizeError);
   expect(error.code).toBe("unknown-name");
   expect(error.message).toBe('unknown layout "diagonal"; expected one of rows, 4x4');
+  expect(unknownName("scheme", "q4", ["q8_0", "q4_0", "Q4_K", "q3_K_s"]).message).toBe(
+    'unknown scheme "q4"; did you mean one of q4_0, Q4_K?',
+  );
   expect(unknownName("scheme", "q4cb", ["q4_cb"], "quantize schemes").message).toBe(
     'unknown scheme "q4cb"; did you mean "q4_cb"? (`quantize schemes` lists them all)',
   );

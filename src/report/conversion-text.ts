@@ -18,10 +18,10 @@ const COLUMNS: readonly Column<TensorReport>[] = [
   },
   { title: "tables", cell: ({ tables }) => (tables === undefined ? "" : String(tables)), align: "right", dropOrder: 1 },
   { title: "bytes", cell: ({ byteLength }) => formatBytes(byteLength), align: "right" },
-  { title: "bits", cell: ({ bitsPerWeight }) => formatBits(bitsPerWeight), align: "right" },
+  { title: "bits", cell: ({ bitsPerWeight }) => formatBits(bitsPerWeight), align: "right", dropOrder: 3 },
   { title: "NMSE", cell: ({ quality }) => formatError(quality?.nmse), align: "right" },
-  { title: "cosine", cell: ({ quality }) => formatCosine(quality?.cosine), align: "right" },
-  { title: "kernel", cell: ({ quality }) => formatError(quality?.kernelError), align: "right" },
+  { title: "cosine", cell: ({ quality }) => formatCosine(quality?.cosine), align: "right", dropOrder: 4 },
+  { title: "kernel", cell: ({ quality }) => formatError(quality?.kernelError), align: "right", dropOrder: 2 },
 ];
 
 /** Columns that say something in this report. */

@@ -12,7 +12,7 @@ const COLUMNS: readonly Column<PlannedTensor>[] = [
   { title: "to", cell: encodingName },
   { title: "shape", cell: ({ shape }) => shapeText(shape), dropOrder: 2 },
   { title: "bytes", cell: ({ byteLength }) => formatBytes(byteLength), align: "right" },
-  { title: "bits", cell: ({ bitsPerWeight }) => formatBits(bitsPerWeight), align: "right" },
+  { title: "bits", cell: ({ bitsPerWeight }) => formatBits(bitsPerWeight), align: "right", dropOrder: 3 },
   { title: "tables", cell: ({ tables }) => (tables === undefined ? "" : String(tables)), align: "right" },
   {
     title: "why",

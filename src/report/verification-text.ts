@@ -15,7 +15,7 @@ const COLUMNS: readonly Column<ComparedTensor>[] = [
   { title: "type", cell: ({ encoding }) => encodingName(encoding) },
   { title: "bytes", cell: ({ byteLength }) => formatBytes(byteLength), align: "right", dropOrder: 2 },
   { title: "NMSE", cell: ({ quality }) => formatError(quality.nmse), align: "right" },
-  { title: "cosine", cell: ({ quality }) => formatCosine(quality.cosine), align: "right" },
+  { title: "cosine", cell: ({ quality }) => formatCosine(quality.cosine), align: "right", dropOrder: 3 },
   { title: "kernel", cell: ({ quality }) => formatError(quality.kernelError), align: "right" },
   {
     title: "manifest",

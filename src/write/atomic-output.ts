@@ -44,9 +44,12 @@ export interface OutputSteps<T> {
  * Refuses outputs that must not be written; asks the disk for room.
  * For plans and dry runs; `writeAtomically` calls it first.
  * @throws QuantizeError `output-exists` (it exists and `force` is not set, or is an input), `io` (no such folder),
- * `no-room` (the disk is too full)
+ * `no-room` (the disk is too full), `usage` for `-`
  */
 export function checkOutput({ path, inputs, force = false, byteLength }: OutputOptions): void {
+  if (path === "-") {
+    throw new QuantizeError("usage", "expected a file to write, found -: outputs appear whole or not at all");
+  }
   const folder = dirname(resolve(path));
   const target = statOrUndefined(path);
   const sameAs = inputs.find((input) => isSameFile(path, target, input));
