@@ -5,7 +5,6 @@
  * Unweighted, the search minimises the sum of |x| times the magnitude of the error.
  * Definition: ggml's `quantize_row_q2_K_ref`, `quantize_row_q2_K_impl` and `dequantize_row_q2_K`.
  */
-import { withBlockBytes } from "./codec.ts";
 import type { Codec, EncodeOptions } from "./codec.ts";
 import { readF16, writeF16 } from "./half.ts";
 import {
@@ -20,6 +19,7 @@ import {
 import { searchPositiveScale } from "./k-positive.ts";
 import { nearestInt, searchScaleAndMin } from "./k-search.ts";
 import type { ScaleMinSearch } from "./k-search.ts";
+import { codesField, scaleField, uniformFormat } from "./uniform-format.ts";
 
 const fround = Math.fround;
 const BLOCK_BYTES = 84;
@@ -104,29 +104,16 @@ function decode(src: Uint8Array, dst: Float32Array): void {
 }
 
 export const q2_K: Codec = Object.freeze({
-  ...withBlockBytes({
-    name: "q2_K",
-    kind: "uniform" as const,
-    ggmlType: 10,
-    blockSize: SUPER_BLOCK,
-    fields: [
-      {
-        name: "scales",
-        bytes: 16,
-        role: "scale" as const,
-        meaning: "one byte per 16 elements: 4-bit scale low, 4-bit minimum high",
-      },
-      {
-        name: "qs",
-        bytes: 64,
-        role: "codes" as const,
-        meaning:
-          "2-bit codes; of each 128 elements byte i (0-31) holds elements i, i + 32, i + 64, i + 96, lowest first",
-      },
-      { name: "d", bytes: 2, role: "scale" as const, meaning: "scale of the sixteen scales, f16" },
-      { name: "dmin", bytes: 2, role: "scale" as const, meaning: "scale of the sixteen minima, f16" },
-    ],
-  }),
+  ...uniformFormat("q2_K", 10, SUPER_BLOCK, [
+    scaleField("scales", 16, "one byte per 16 elements: 4-bit scale low, 4-bit minimum high"),
+    codesField(
+      "qs",
+      64,
+      "2-bit codes; of each 128 elements byte i (0-31) holds elements i, i + 32, i + 64, i + 96, lowest first",
+    ),
+    scaleField("d", 2, "scale of the sixteen scales, f16"),
+    scaleField("dmin", 2, "scale of the sixteen minima, f16"),
+  ]),
   encode,
   decode,
 });

@@ -4,13 +4,13 @@
  * Value: (d * S_j) * (q - 4), S_j -32 ... 31, codes q 0 ... 7, each product rounded to f32, d f16.
  * Definition: ggml's `quantize_row_q3_K_ref`, `quantize_row_q3_K_impl` and `dequantize_row_q3_K`.
  */
-import { withBlockBytes } from "./codec.ts";
 import type { Codec, EncodeOptions } from "./codec.ts";
 import { readF16, writeF16 } from "./half.ts";
 import { forEachSuperBlock, importanceWeights, recode, storeBitPairs, sumOfSquares, SUPER_BLOCK } from "./k-groups.ts";
 import { packedSignedScale, packSignedScales } from "./k-scales.ts";
 import { refineSignedScale } from "./k-refine.ts";
 import { indexOfLargest, nearestInt, searchSignedScale } from "./k-search.ts";
+import { codesField, scaleField, uniformFormat } from "./uniform-format.ts";
 
 const fround = Math.fround;
 const BLOCK_BYTES = 110;
@@ -88,35 +88,20 @@ function decode(src: Uint8Array, dst: Float32Array): void {
 }
 
 export const q3_K: Codec = Object.freeze({
-  ...withBlockBytes({
-    name: "q3_K",
-    kind: "uniform" as const,
-    ggmlType: 11,
-    blockSize: SUPER_BLOCK,
-    fields: [
-      {
-        name: "hmask",
-        bytes: 32,
-        role: "codes" as const,
-        meaning: "third bits; bit b of byte i belongs to element 32 * b + i",
-      },
-      {
-        name: "qs",
-        bytes: 64,
-        role: "codes" as const,
-        meaning:
-          "low bit pairs; of each 128 elements byte i (0-31) holds elements i, i + 32, i + 64, i + 96, lowest first",
-      },
-      {
-        name: "scales",
-        bytes: 12,
-        role: "scale" as const,
-        meaning:
-          "sixteen 6-bit scales plus 32: low nibbles in bytes 0-7 (0-7 low, 8-15 high), upper bit pairs in bytes 8-11",
-      },
-      { name: "d", bytes: 2, role: "scale" as const, meaning: "scale of the scales, f16" },
-    ],
-  }),
+  ...uniformFormat("q3_K", 11, SUPER_BLOCK, [
+    codesField("hmask", 32, "third bits; bit b of byte i belongs to element 32 * b + i"),
+    codesField(
+      "qs",
+      64,
+      "low bit pairs; of each 128 elements byte i (0-31) holds elements i, i + 32, i + 64, i + 96, lowest first",
+    ),
+    scaleField(
+      "scales",
+      12,
+      "sixteen 6-bit scales plus 32: low nibbles in bytes 0-7 (0-7 low, 8-15 high), upper bit pairs in bytes 8-11",
+    ),
+    scaleField("d", 2, "scale of the scales, f16"),
+  ]),
   encode,
   decode,
 });

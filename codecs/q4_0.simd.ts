@@ -1,66 +1,10 @@
-// Twin of q4_0.ts. Without importance the weights of a block stay in their order, and only the scales of four blocks
-// share a vector; with importance each lane searches a block of its own.
-import { extremes } from "./simd/extreme";
-import { f16BitsOfScales, splatF16 } from "./simd/half";
-import { inverseOrNaN, storeHalves } from "./simd/lanes";
-import { meanSquareOfRow } from "./simd/row-means";
-import { SCALES, searchRowGroup, storeNibbles } from "./simd/signed-search";
-import { codesOfSixteen, highNibbles, joinNibbles, lowNibbles, storeProducts } from "./simd/sixteen";
-
-const BLOCK_SIZE: i32 = 32;
-const BLOCK_BYTES: usize = 18;
+// Twin of q4_0.ts.
+import { decodeSignedBlocks, encodeSignedBlocks } from "./simd/signed-blocks";
 
 export function encode_q4_0(src: usize, dst: usize, rows: i32, rowLength: i32, importance: usize): void {
-  if (importance != 0) {
-    const rowBytes = <usize>(rowLength / BLOCK_SIZE) * BLOCK_BYTES;
-    for (let row = 0; row < rows; row++, src += <usize>rowLength << 2, dst += rowBytes) {
-      encodeRow(src, dst, rowLength, importance, meanSquareOfRow(src, row, rows, rowLength));
-    }
-    return;
-  }
-  const blocks = (rows * rowLength) / BLOCK_SIZE;
-  for (let block = 0; block < blocks; block += 4) {
-    // The last group repeats the last block: it is encoded again to the same bytes.
-    const n1: usize = block + 1 < blocks ? 1 : 0;
-    const n2: usize = block + 2 < blocks ? n1 + 1 : n1;
-    const n3: usize = block + 3 < blocks ? n2 + 1 : n2;
-    const s0 = src + (<usize>block << 7), d0 = dst + <usize>block * BLOCK_BYTES;
-    const s1 = s0 + (n1 << 7), s2 = s0 + (n2 << 7), s3 = s0 + (n3 << 7);
-    const d1 = d0 + n1 * BLOCK_BYTES, d2 = d0 + n2 * BLOCK_BYTES, d3 = d0 + n3 * BLOCK_BYTES;
-    const scale = f32x4.div(extremes(s0, s1, s2, s3), f32x4.splat(-8));
-    storeHalves(f16BitsOfScales(scale), d0, d1, d2, d3);
-    const inverse = inverseOrNaN(scale);
-    v128.store(d0, codes(s0, v128.shuffle<f32>(inverse, inverse, 0, 0, 0, 0)), 2);
-    v128.store(d1, codes(s1, v128.shuffle<f32>(inverse, inverse, 1, 1, 1, 1)), 2);
-    v128.store(d2, codes(s2, v128.shuffle<f32>(inverse, inverse, 2, 2, 2, 2)), 2);
-    v128.store(d3, codes(s3, v128.shuffle<f32>(inverse, inverse, 3, 3, 3, 3)), 2);
-  }
-}
-
-// @ts-ignore: decorator
-@inline
-function codes(src: usize, inverse: v128): v128 {
-  return joinNibbles(codesOfSixteen(src, inverse, 8.5, 15), codesOfSixteen(src + 64, inverse, 8.5, 15));
-}
-
-function encodeRow(src: usize, dst: usize, rowLength: i32, importance: usize, meanSquare: f32): void {
-  const blocks = rowLength / BLOCK_SIZE;
-  for (let block = 0; block < blocks; block += 4) {
-    const n1: usize = block + 1 < blocks ? 1 : 0;
-    const n2: usize = block + 2 < blocks ? n1 + 1 : n1;
-    const n3: usize = block + 3 < blocks ? n2 + 1 : n2;
-    const at = <usize>block << 7, d0 = dst + <usize>block * BLOCK_BYTES;
-    const d1 = d0 + n1 * BLOCK_BYTES, d2 = d0 + n2 * BLOCK_BYTES, d3 = d0 + n3 * BLOCK_BYTES;
-    searchRowGroup(src + at, importance + at, n1 << 7, n2 << 7, n3 << 7, meanSquare, 8);
-    storeHalves(f16BitsOfScales(v128.load(SCALES)), d0, d1, d2, d3);
-    storeNibbles(d0 + 2, d1 + 2, d2 + 2, d3 + 2);
-  }
+  encodeSignedBlocks(4, src, dst, rows, rowLength, importance);
 }
 
 export function decode_q4_0(src: usize, dst: usize, blocks: i32): void {
-  for (; blocks > 0; blocks--, src += BLOCK_BYTES, dst += 128) {
-    const d = splatF16(src), pairs = v128.load(src, 2);
-    storeProducts(i8x16.sub(lowNibbles(pairs), i8x16.splat(8)), d, dst);
-    storeProducts(i8x16.sub(highNibbles(pairs), i8x16.splat(8)), d, dst + 64);
-  }
+  decodeSignedBlocks(4, src, dst, blocks);
 }

@@ -5,11 +5,11 @@
  * Unweighted, an error counts by the square of the weight; an importance counts as it is.
  * Definition: ggml's `quantize_row_q6_K_ref`, `quantize_row_q6_K_impl` and `dequantize_row_q6_K`.
  */
-import { withBlockBytes } from "./codec.ts";
 import type { Codec, EncodeOptions } from "./codec.ts";
 import { readF16, writeF16 } from "./half.ts";
 import { forEachSuperBlock, recode, SUPER_BLOCK } from "./k-groups.ts";
 import { indexOfLargest, nearestInt, searchSignedScale, SMALLEST_GROUP } from "./k-search.ts";
+import { codesField, scaleField, uniformFormat } from "./uniform-format.ts";
 
 const fround = Math.fround;
 const BLOCK_BYTES = 210;
@@ -73,34 +73,20 @@ function decode(src: Uint8Array, dst: Float32Array): void {
 }
 
 export const q6_K: Codec = Object.freeze({
-  ...withBlockBytes({
-    name: "q6_K",
-    kind: "uniform" as const,
-    ggmlType: 14,
-    blockSize: SUPER_BLOCK,
-    fields: [
-      {
-        name: "ql",
-        bytes: 128,
-        role: "codes" as const,
-        meaning: "low nibbles; of each 128 elements byte i (0-63) holds element i low and element i + 64 high",
-      },
-      {
-        name: "qh",
-        bytes: 64,
-        role: "codes" as const,
-        meaning:
-          "upper bit pairs; of each 128 elements byte i (0-31) holds elements i, i + 32, i + 64, i + 96, lowest first",
-      },
-      {
-        name: "scales",
-        bytes: 16,
-        role: "scale" as const,
-        meaning: "sixteen signed 8-bit scales, one per 16 elements",
-      },
-      { name: "d", bytes: 2, role: "scale" as const, meaning: "scale of the scales, f16" },
-    ],
-  }),
+  ...uniformFormat("q6_K", 14, SUPER_BLOCK, [
+    codesField(
+      "ql",
+      128,
+      "low nibbles; of each 128 elements byte i (0-63) holds element i low and element i + 64 high",
+    ),
+    codesField(
+      "qh",
+      64,
+      "upper bit pairs; of each 128 elements byte i (0-31) holds elements i, i + 32, i + 64, i + 96, lowest first",
+    ),
+    scaleField("scales", 16, "sixteen signed 8-bit scales, one per 16 elements"),
+    scaleField("d", 2, "scale of the scales, f16"),
+  ]),
   encode,
   decode,
 });

@@ -4,10 +4,10 @@
  * d = max|x| / 127, q = round(x * (1/d)) with halves away from zero, stored d rounded to f16. Value: d * q.
  * Each operation is rounded to f32, and `1/d` is taken of the unrounded d. Importance is not used.
  */
-import { withBlockBytes } from "./codec.ts";
 import type { Codec } from "./codec.ts";
 import { readF16, writeF16 } from "./half.ts";
 import { roundHalfAway, truncateToInt } from "./x86.ts";
+import { codesField, scaleField, uniformFormat } from "./uniform-format.ts";
 
 const fround = Math.fround;
 const BLOCK_SIZE = 32;
@@ -38,16 +38,10 @@ function decode(src: Uint8Array, dst: Float32Array): void {
 }
 
 export const q8_0: Codec = Object.freeze({
-  ...withBlockBytes({
-    name: "q8_0",
-    kind: "uniform" as const,
-    ggmlType: 8,
-    blockSize: BLOCK_SIZE,
-    fields: [
-      { name: "d", bytes: 2, role: "scale" as const, meaning: "scale, f16" },
-      { name: "qs", bytes: 32, role: "codes" as const, meaning: "signed bytes, element j in byte j" },
-    ],
-  }),
+  ...uniformFormat("q8_0", 8, BLOCK_SIZE, [
+    scaleField("d", 2, "scale, f16"),
+    codesField("qs", 32, "signed bytes, element j in byte j"),
+  ]),
   encode,
   decode,
 });

@@ -6,10 +6,10 @@
  * d = 1 / (-127 / m), all in f32. Value: d * q. A block of zeros is all zeros.
  * Definition: ggml's `quantize_row_q8_K_ref`, with the sums of a zero block set to zero (ggml leaves them as they were).
  */
-import { withBlockBytes } from "./codec.ts";
 import type { Codec } from "./codec.ts";
 import { SUPER_BLOCK } from "./k-groups.ts";
 import { indexOfLargest, nearestInt } from "./k-search.ts";
+import { codesField, scaleField, uniformFormat } from "./uniform-format.ts";
 
 const fround = Math.fround;
 const BLOCK_BYTES = 292;
@@ -51,22 +51,11 @@ function decode(src: Uint8Array, dst: Float32Array): void {
 }
 
 export const q8_K: Codec = Object.freeze({
-  ...withBlockBytes({
-    name: "q8_K",
-    kind: "uniform" as const,
-    ggmlType: 15,
-    blockSize: SUPER_BLOCK,
-    fields: [
-      { name: "d", bytes: 4, role: "scale" as const, meaning: "scale, f32" },
-      { name: "qs", bytes: 256, role: "codes" as const, meaning: "signed bytes, element j in byte j" },
-      {
-        name: "bsums",
-        bytes: 32,
-        role: "scale" as const,
-        meaning: "sums of each 16 codes, sixteen signed 16-bit integers, little-endian",
-      },
-    ],
-  }),
+  ...uniformFormat("q8_K", 15, SUPER_BLOCK, [
+    scaleField("d", 4, "scale, f32"),
+    codesField("qs", 256, "signed bytes, element j in byte j"),
+    scaleField("bsums", 32, "sums of each 16 codes, sixteen signed 16-bit integers, little-endian"),
+  ]),
   encode,
   decode,
 });
