@@ -2,10 +2,9 @@
 import type { ConversionReport, RunOptions, VerificationReport } from "../src/engine/conversion.types.ts";
 import { QuantizeError } from "../src/errors.ts";
 import { conversionText } from "../src/report/conversion-text.ts";
-import type { TableOptions } from "../src/report/text-table.ts";
 import { verificationText } from "../src/report/verification-text.ts";
 import { interruptible } from "./interruption.ts";
-import { coloursFor, outputWidth, print, printJson } from "./output.ts";
+import { print, printJson, stdoutView } from "./output.ts";
 import { showProgress } from "./progress.ts";
 import type { RunFlags } from "./run-options.ts";
 
@@ -19,7 +18,7 @@ function reportOf(error: unknown): Report | undefined {
 
 function show(report: Report, flags: RunFlags): void {
   if (flags.quiet) return;
-  const view: TableOptions = { width: outputWidth(), colours: coloursFor(process.stdout, flags.color) };
+  const view = stdoutView(flags);
   print("totals" in report ? conversionText(report, view) : verificationText(report, view));
 }
 

@@ -1,5 +1,11 @@
 /** stdout: the result and nothing else, in text or JSON. */
-import { colours, type Colours } from "../src/report/colours.ts";
+import { colours } from "../src/report/colours.ts";
+import type { TableOptions } from "../src/report/text-table.ts";
+
+/** How tables are shown on stdout: as wide as the terminal, coloured unless `--no-color` was given. */
+export function stdoutView({ color }: { readonly color: boolean }): TableOptions {
+  return { width: outputWidth(), colours: colours(hasColours(process.stdout, color)) };
+}
 
 /** Writes text to stdout with a line break at its end. */
 export function print(text: string): void {
@@ -23,7 +29,7 @@ export function printJson(value: unknown): void {
 }
 
 /** Width of the terminal behind stdout; undefined when there is none (a pipe, a file), where lines may be long. */
-export function outputWidth(): number | undefined {
+function outputWidth(): number | undefined {
   // Some pseudo-terminals say nothing of their size.
   if (process.stdout.isTTY) return Math.max(40, process.stdout.columns || 80);
   const columns = Number(process.env["COLUMNS"]);
@@ -36,9 +42,4 @@ export function hasColours(stream: NodeJS.WriteStream, isWanted = true): boolean
   const isForbidden = !isWanted || (NO_COLOR !== undefined && NO_COLOR !== "");
   const isForced = FORCE_COLOR !== undefined && FORCE_COLOR !== "" && FORCE_COLOR !== "0";
   return !isForbidden && (isForced || (stream.isTTY && TERM !== "dumb"));
-}
-
-/** The palette of a stream, plain where colours are off. */
-export function coloursFor(stream: NodeJS.WriteStream, isWanted = true): Colours {
-  return colours(hasColours(stream, isWanted));
 }

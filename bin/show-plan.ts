@@ -7,7 +7,7 @@ import { summarizePlan } from "../src/report/plan-summary.ts";
 import { planText } from "../src/report/plan-text.ts";
 import type { PlanRequest } from "./plan-options.ts";
 import { conversionOptionsOf, type RunFlags } from "./run-options.ts";
-import { coloursFor, outputWidth, print, printJson } from "./output.ts";
+import { print, printJson, stdoutView } from "./output.ts";
 
 /** The flags of the run that change the plan's memory, and how it is shown. */
 export type ShowPlanFlags = Pick<RunFlags, "threads" | "maxMemory" | "effort" | "json" | "color">;
@@ -19,5 +19,5 @@ export async function showPlan(path: string, request: PlanRequest, flags: ShowPl
   const effort = isExport ? undefined : request.effort;
   const summary = summarizePlan(plan, planMemory(plan, { ...(effort && { effort }), ...conversionOptionsOf(flags) }));
   if (flags.json) printJson(summary);
-  else print(planText(summary, { width: outputWidth(), colours: coloursFor(process.stdout, flags.color) }));
+  else print(planText(summary, stdoutView(flags)));
 }

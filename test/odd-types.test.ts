@@ -1,5 +1,5 @@
 /** Types that no converter gives to weights, but that a GGUF file may hold: activation blocks and integers. */
-import { readFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { resolveCodec } from "#dist/codecs/registry.js";
@@ -59,6 +59,22 @@ test("activation blocks decode to floats, integers stay", async () => {
     const element = await inspectElement(model, findTensor(model, name), { row: 0, column: 0 });
     expect(element).toMatchObject({ value: first / 2, parts: [{ field: "qs", bits: 8 }, { field: "d" }] });
   }
+});
+
+test("integers of a safetensors file are copied too, not widened to floats", async () => {
+  const bytes = randomBytes(8 * ROW * ROWS, 9);
+  const header = Buffer.from(
+    JSON.stringify({ "ids.weight": { dtype: "I64", shape: [ROWS, ROW], data_offsets: [0, bytes.length] } }),
+  );
+  const length = Buffer.alloc(8);
+  length.writeBigUInt64LE(BigInt(header.length));
+  const path = join(folder, "ids.safetensors");
+  writeFileSync(path, Buffer.concat([length, header, bytes]));
+  const output = join(folder, "ids.gguf");
+  await quantize({ input: path, output, scheme: "q8_0" });
+  const copied = await openModel(output);
+  expect(copied.tensors[0]!.codec).toBe("i64");
+  expect(bytesOf(copied, "ids.weight").equals(bytes)).toBe(true);
 });
 
 test("a scheme takes activation blocks only when told to, and integers never", async () => {

@@ -3,7 +3,7 @@ import { Command } from "commander";
 import { diffModels } from "../../src/diff-models.ts";
 import { diffText } from "../../src/report/diff-text.ts";
 import { runOnEngine } from "../convert.ts";
-import { coloursFor, outputWidth, print, printJson } from "../output.ts";
+import { print, printJson, stdoutView } from "../output.ts";
 import { addRunOptions, conversionOptionsOf, type RunFlags } from "../run-options.ts";
 
 export function diffCommand(): Command {
@@ -16,7 +16,7 @@ export function diffCommand(): Command {
       diffModels({ ...conversionOptionsOf(flags), a, b, ...engine }),
     );
     if (!difference.isSame) process.exitCode = 1;
-    const view = { width: outputWidth(), colours: coloursFor(process.stdout, flags.color) };
+    const view = stdoutView(flags);
     if (flags.json) printJson(difference);
     else if (!flags.quiet) print(diffText(difference, view));
   });

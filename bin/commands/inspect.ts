@@ -13,7 +13,7 @@ import { inspectionText } from "../../src/report/inspection-text.ts";
 import type { TableOptions } from "../../src/report/text-table.ts";
 import { showDrawing } from "../drawing.ts";
 import * as options from "../options.ts";
-import { coloursFor, outputWidth, print, printJson } from "../output.ts";
+import { print, printJson, stdoutView } from "../output.ts";
 
 interface Place {
   readonly slice: number;
@@ -62,7 +62,7 @@ async function showCodebooks(model: Model, flags: InspectFlags, view: TableOptio
 }
 
 async function run(file: string, flags: InspectFlags): Promise<void> {
-  const view = { width: outputWidth(), colours: coloursFor(process.stdout, flags.color) };
+  const view = stdoutView(flags);
   const model = await openModel(file);
   if (flags.element !== undefined) {
     if (flags.tensor === undefined) throw new QuantizeError("usage", "--element needs --tensor <name>");

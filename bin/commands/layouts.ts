@@ -6,7 +6,7 @@ import { findWeaveByName } from "../../src/inspect/find-weave-by-name.ts";
 import { layoutsText } from "../../src/report/schemes-text.ts";
 import { showDrawing } from "../drawing.ts";
 import * as options from "../options.ts";
-import { coloursFor, outputWidth, print, printJson } from "../output.ts";
+import { print, printJson, stdoutView } from "../output.ts";
 
 interface LayoutsFlags {
   readonly svg?: string;
@@ -20,7 +20,7 @@ async function run(type: string | undefined, layout: string | undefined, flags: 
   if (flags.svg !== undefined)
     throw new QuantizeError("usage", "--svg needs a type and a layout: layouts q4_0 4x8 --svg <file>");
   const [layouts, targets] = [describeLayouts(), describeTargets()];
-  const view = { width: outputWidth(), colours: coloursFor(process.stdout, flags.color) };
+  const view = stdoutView(flags);
   if (flags.json) printJson({ layouts, targets });
   else print(layoutsText(layouts, targets, view));
 }

@@ -3,7 +3,7 @@ import { Command } from "commander";
 import { describeSchemes } from "../../src/inspect/describe-schemes.ts";
 import { schemesText } from "../../src/report/schemes-text.ts";
 import * as options from "../options.ts";
-import { coloursFor, outputWidth, print, printJson } from "../output.ts";
+import { print, printJson, stdoutView } from "../output.ts";
 
 export function schemesCommand(): Command {
   return new Command("schemes")
@@ -13,6 +13,6 @@ export function schemesCommand(): Command {
     .action((flags: { json?: boolean; color: boolean }) => {
       const schemes = describeSchemes();
       if (flags.json) printJson({ schemes });
-      else print(schemesText(schemes, { width: outputWidth(), colours: coloursFor(process.stdout, flags.color) }));
+      else print(schemesText(schemes, stdoutView(flags)));
     });
 }

@@ -6,7 +6,7 @@ import { findFormat } from "../../codecs/registry.ts";
 import { QuantizeError } from "../errors.ts";
 import type { Model, Tensor } from "../read/model.ts";
 import { ruleChooser } from "./choose-rule.ts";
-import { whyKept } from "./eligibility.ts";
+import { isInteger, whyKept } from "./eligibility.ts";
 import { fitShape, storableType, type TypeChoice, type Wish } from "./fit-shape.ts";
 import { modelFacts } from "./model-facts.ts";
 import type { PlanOptions, RuleHits } from "./plan.types.ts";
@@ -18,7 +18,8 @@ import { checkLayout, checkRule, describeRule, parseTensorRule } from "./tensor-
 /** What becomes of tensors that are not quantized: GGUF files of every converter hold small tensors in f32. */
 function keptChoice(model: Model, tensor: Tensor, why: string): TypeChoice {
   const isFloat = findFormat(tensor.codec)?.kind === "float";
-  const codec = model.format === "safetensors" && isFloat ? "f32" : storableType(tensor);
+  const isWidened = model.format === "safetensors" && isFloat && !isInteger(tensor);
+  const codec = isWidened ? "f32" : storableType(tensor);
   return { tensor, codec, layout: "rows", tables: "auto", reason: `kept: ${why}`, isFallback: false };
 }
 

@@ -39,6 +39,11 @@ const KEPT_NAMES: ReadonlyMap<string, string> = new Map([
 /** GGUF's integer types: indices, tables, not weights. */
 const INTEGERS: readonly string[] = ["i8", "i16", "i32", "i64"];
 
+/** True for tensors of GGUF's integer types. */
+export function isInteger({ codec }: Pick<Tensor, "codec">): boolean {
+  return INTEGERS.includes(codec);
+}
+
 /** Dimensions without the trailing ones, at least 1: a column of one number per row is a vector. */
 export function dimensionCount(shape: readonly number[]): number {
   return Math.max(1, shape.findLastIndex((n) => n > 1) + 1);
@@ -46,7 +51,7 @@ export function dimensionCount(shape: readonly number[]): number {
 
 /** Why a tensor is not quantized, in a word or two, or undefined when it may be. */
 export function whyKept(tensor: Pick<Tensor, "name" | "shape" | "codec">): string | undefined {
-  if (INTEGERS.includes(tensor.codec)) return "integers";
+  if (isInteger(tensor)) return "integers";
   if (dimensionCount(tensor.shape) < 2) return "vector";
   if (!tensor.name.endsWith("weight")) return "not a weight";
   return KEPT_NAMES.get(tensor.name) ?? KEPT_PARTS.find(([part]) => tensor.name.includes(part))?.[1];

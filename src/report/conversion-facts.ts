@@ -8,6 +8,7 @@ import {
   formatDuration,
   formatError,
   formatPercent,
+  formatThings,
 } from "./format-number.ts";
 
 function errorFact({ totals }: ConversionReport): string {
@@ -29,7 +30,7 @@ export function conversionFacts(report: ConversionReport): readonly (readonly [t
     ["weights", `${formatCount(totals.weights)} in ${totals.tensors} tensors, ${totals.encodedTensors} encoded`],
     ["size", size],
     ["error", errorFact(report)],
-    ["time", `${formatDuration(seconds)}${rate}, ${threads} thread${threads === 1 ? "" : "s"}`],
+    ["time", `${formatDuration(seconds)}${rate}, ${formatThings(threads, "thread")}`],
     ["output", `${report.output}, ${formatBytes(report.fileBytes)}`],
   ];
 }

@@ -1,7 +1,7 @@
 /** The differences between two models as text; nothing when there are none. */
 import type { ModelDifference, TensorDifference } from "../diff-models.ts";
 import { PLAIN } from "./colours.ts";
-import { formatCosine, formatError } from "./format-number.ts";
+import { formatCosine, formatError, formatThings } from "./format-number.ts";
 import { shapeText } from "./inspection-text.ts";
 import { printable } from "./printable.ts";
 import { textTable, type Column, type TableOptions } from "./text-table.ts";
@@ -37,8 +37,8 @@ export function diffText(difference: ModelDifference, options: TableOptions = {}
     ...(metadata.length > 0 ? [`${bold("metadata")}\n${metadata.join("\n")}`] : []),
     ...(changed.length > 0 ? [textTable(COLUMNS, changed, options)] : []),
     difference.isSame
-      ? `the same: ${same} tensors and all metadata`
-      : `${same} tensors are the same, ${changed.length} differ`,
+      ? `the same: ${formatThings(same, "tensor")} and all metadata`
+      : `${formatThings(same, "tensor")} the same, ${changed.length} different`,
   ];
   return parts.join("\n\n");
 }

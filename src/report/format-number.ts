@@ -34,6 +34,11 @@ export function formatInteger(value: number | bigint): string {
   return String(value).replace(/\B(?=(\d{3})+$)/g, " ");
 }
 
+/** `1 tensor`, `2 tensors`. */
+export function formatThings(count: number, thing: string): string {
+  return `${count} ${thing}${count === 1 ? "" : "s"}`;
+}
+
 /** Bits per weight: `4.5`, `4.563`. */
 export function formatBits(bits: number): string {
   return Number.isFinite(bits) ? String(Number(bits.toFixed(3))) : "-";

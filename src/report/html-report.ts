@@ -5,7 +5,7 @@ import { encodingShares } from "../inspect/inspect-model.ts";
 import { hasCodebooks } from "../inspect/tensor-reader.ts";
 import { openModel } from "../read/open-model.ts";
 import { conversionFacts } from "./conversion-facts.ts";
-import { formatBits, formatBytes, formatCosine, formatError, formatPercent } from "./format-number.ts";
+import { formatBits, formatBytes, formatCosine, formatError, formatPercent, formatThings } from "./format-number.ts";
 import { encodingName, shapeText } from "./inspection-text.ts";
 import { printable } from "./printable.ts";
 
@@ -113,7 +113,7 @@ export async function htmlReport(report: ConversionReport): Promise<string> {
   const facts: readonly (readonly [string, string])[] = [
     ["input", report.input],
     ["scheme", report.scheme],
-    ...report.ruleHits.map(({ rule, hits }) => ["rule", `${rule}: ${hits} tensor${hits === 1 ? "" : "s"}`] as const),
+    ...report.ruleHits.map(({ rule, hits }) => ["rule", `${rule}: ${formatThings(hits, "tensor")}`] as const),
     ...conversionFacts(report),
     ["back end", report.backend],
     ["source hash", report.sourceHash],

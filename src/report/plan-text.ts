@@ -1,6 +1,6 @@
 /** A plan as text. */
 import { PLAIN } from "./colours.ts";
-import { formatBits, formatBytes, formatCount, formatPercent } from "./format-number.ts";
+import { formatBits, formatBytes, formatCount, formatPercent, formatThings } from "./format-number.ts";
 import { encodingName, encodingsText, shapeText } from "./inspection-text.ts";
 import type { PlannedTensor, PlanSummary } from "./plan-summary.ts";
 import { fallbacksText, rulesText, warningsText } from "./reasons-text.ts";
@@ -34,7 +34,7 @@ export function planText(plan: PlanSummary, options: TableOptions = {}): string 
     `${formatBits(plan.bitsPerWeight)} bits per weight\n` +
     `${colours.bold("bytes")}   ${formatBytes(plan.sourceBytes)} -> ${formatBytes(plan.bytes)} ` +
     `(${formatPercent(plan.bytes / plan.sourceBytes)}), as much of disk\n` +
-    `${colours.bold("memory")}  up to ${formatBytes(plan.peakMemory)} with ${plan.threads} thread${plan.threads === 1 ? "" : "s"}`;
+    `${colours.bold("memory")}  up to ${formatBytes(plan.peakMemory)} with ${formatThings(plan.threads, "thread")}`;
   const parts = [
     textTable(tensors, plan.tensors, options),
     encodingsText(plan.encodings, options),

@@ -1,7 +1,7 @@
 /** Why tensors became what they are: what fell back, grouped by reason (a model has hundreds, the reasons are few), and rules. */
 import type { RuleHits } from "../plan/plan.types.ts";
 import type { Colours } from "./colours.ts";
-import { formatBytes } from "./format-number.ts";
+import { formatBytes, formatThings } from "./format-number.ts";
 import { printable } from "./printable.ts";
 
 export interface Reasoned {
@@ -27,7 +27,7 @@ export function fallbacksText(tensors: readonly Reasoned[], { yellow }: Colours)
       const bytes = group.reduce((sum, { byteLength }) => sum + byteLength, 0);
       const places = [...new Set(group.map(({ name }) => place(name)))];
       const shown = places.slice(0, 4).join(", ") + (places.length > 4 ? `, ${places.length - 4} more` : "");
-      const count = `${group.length} tensor${group.length === 1 ? "" : "s"}`;
+      const count = formatThings(group.length, "tensor");
       return `${yellow(printable(reason))}: ${count}, ${formatBytes(bytes)} (${printable(shown)})`;
     })
     .join("\n");
@@ -35,7 +35,7 @@ export function fallbacksText(tensors: readonly Reasoned[], { yellow }: Colours)
 
 /** How often each rule decided, a line each. */
 export function rulesText(ruleHits: readonly RuleHits[]): string {
-  return ruleHits.map(({ rule, hits }) => `rule ${printable(rule)}: ${hits} tensor${hits === 1 ? "" : "s"}`).join("\n");
+  return ruleHits.map(({ rule, hits }) => `rule ${printable(rule)}: ${formatThings(hits, "tensor")}`).join("\n");
 }
 
 /** Warnings of a plan, a line each. */

@@ -1,7 +1,7 @@
 /** The report of `quantize verify` as text. */
 import type { ComparedTensor, VerificationReport } from "../engine/conversion.types.ts";
 import { PLAIN } from "./colours.ts";
-import { formatBytes, formatCosine, formatDuration, formatError } from "./format-number.ts";
+import { formatBytes, formatCosine, formatDuration, formatError, formatThings } from "./format-number.ts";
 import { encodingName } from "./inspection-text.ts";
 import { printable } from "./printable.ts";
 import { textTable, type Column, type TableOptions } from "./text-table.ts";
@@ -39,6 +39,6 @@ export function verificationText(report: VerificationReport, options: TableOptio
     "",
     `error   NMSE ${formatError(report.nmse)}, cosine ${formatCosine(report.cosine)}${kernels}`,
     `bytes   ${bytes}`,
-    `time    ${formatDuration(report.seconds)}, ${report.threads} thread${report.threads === 1 ? "" : "s"}`,
+    `time    ${formatDuration(report.seconds)}, ${formatThings(report.threads, "thread")}`,
   ].join("\n");
 }
