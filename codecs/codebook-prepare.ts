@@ -119,15 +119,14 @@ function writeCodebook(format: CodebookFormat, { tables, levels }: Codebook, ima
 function imageShape(format: CodebookFormat, tableCount: number) {
   const points = 1 << format.codeBits;
   const stride = (tableCount + 15) & ~15;
-  const bins = format.dimension === 1 ? 256 : 40;
-  const rows = bins ** format.dimension;
+  const rows = binCount(format) ** format.dimension;
   const thresholdsAt = HEADER_BYTES + 256 * format.tableLength + 1024;
   const unitThresholdsAt = thresholdsAt + 256 * points * (format.dimension === 1 ? 2 : 8);
   const sortedLevelsAt = unitThresholdsAt + (format.dimension === 1 ? 256 * points : 0);
   const errorsAt = sortedLevelsAt + (16 + 256) * 4;
   const scratchAt = errorsAt + rows * stride;
   const byteLength = scratchAt + SCRATCH_BYTES;
-  return { stride, bins, rows, thresholdsAt, unitThresholdsAt, sortedLevelsAt, errorsAt, scratchAt, byteLength };
+  return { stride, rows, thresholdsAt, unitThresholdsAt, sortedLevelsAt, errorsAt, scratchAt, byteLength };
 }
 
 /** Bytes of what `prepareCodebook` returns for a codebook of `tableCount` tables; `prepareDecoding` takes fewer. */
@@ -141,13 +140,24 @@ export function preparedBytes(format: CodebookFormat, tableCount: number): numbe
  * @throws RangeError when levels, or the entries of a table of single weights, do not ascend
  */
 export function prepareCodebook(format: CodebookFormat, codebook: Codebook, effort: Effort): Uint8Array {
+  const tableCount = codebook.tables.length / format.tableLength;
+  const { stride, rows, errorsAt, byteLength } = imageShape(format, tableCount);
+  const image = new Uint8Array(byteLength);
+  image.set(prepareTables(format, codebook, effort));
+  const errors = new Uint8Array(image.buffer, errorsAt, rows * stride).fill(FAR);
+  const fill = format.dimension === 1 ? fillErrors : fillPairErrors;
+  fill(codebook.tables, 1 << format.codeBits, binCentres(format), stride, errorUnit(format, tableCount), errors);
+  return image;
+}
+
+/** The image up to its errors, for one who fills those in where the image will lie. */
+export function prepareTables(format: CodebookFormat, codebook: Codebook, effort: Effort): Uint8Array {
   const { tables, levels } = codebook;
   const points = 1 << format.codeBits;
   const tableCount = tables.length / format.tableLength;
   checkAscending(format, codebook, points);
   const shape = imageShape(format, tableCount);
-  const { stride, bins, rows, thresholdsAt, unitThresholdsAt, sortedLevelsAt, errorsAt, scratchAt } = shape;
-  const image = new Uint8Array(shape.byteLength);
+  const image = new Uint8Array(shape.errorsAt);
   const header = writeCodebook(format, codebook, image);
   const floats = new Float32Array(image.buffer, 0, HEADER_BYTES / 4);
   const { trials, refined } = searchSize(effort, tableCount, format.codeBits);
@@ -157,38 +167,35 @@ export function prepareCodebook(format: CodebookFormat, codebook: Codebook, effo
   header[WORD.freeLevels] = levels.length === 0 ? 1 : 0;
   header[WORD.mirrored] = levels.length === 0 || levels[0]! < 0 ? 1 : 0;
   header[WORD.zeroBlock] = nearestToZero(format, codebook);
-  header[WORD.thresholds] = thresholdsAt;
-  header[WORD.unitThresholds] = unitThresholdsAt;
-  header[WORD.sortedLevels] = sortedLevelsAt;
-  header[WORD.errors] = errorsAt;
-  header[WORD.scratch] = scratchAt;
-  header[WORD.stride] = stride;
-  header[WORD.bins] = bins;
-  const scale = binScale(bins, format.dimension);
-  floats[WORD.innerBins] = scale.inner;
-  floats[WORD.outerBins] = scale.outer;
-  floats[WORD.binOffset] = scale.offset;
-  const centres = binCentres(bins, scale);
+  header[WORD.thresholds] = shape.thresholdsAt;
+  header[WORD.unitThresholds] = shape.unitThresholdsAt;
+  header[WORD.sortedLevels] = shape.sortedLevelsAt;
+  header[WORD.errors] = shape.errorsAt;
+  header[WORD.scratch] = shape.scratchAt;
+  header[WORD.stride] = shape.stride;
+  header[WORD.bins] = binCount(format);
+  const { inner, outer, offset } = binScale(format);
+  floats[WORD.innerBins] = inner;
+  floats[WORD.outerBins] = outer;
+  floats[WORD.binOffset] = offset;
   trials.forEach((factor, i) => {
     floats[WORD.trialScale + i] = REACH * factor;
     header[WORD.trialFactor + i] = Math.min(32767, Math.round(32768 * (trials[0]! / factor) ** 2));
   });
-  const sortedLevels = new Float32Array(image.buffer, sortedLevelsAt, 16 + 256).fill(Infinity);
+  const sortedLevels = new Float32Array(image.buffer, shape.sortedLevelsAt, 16 + 256).fill(Infinity);
   sortedLevels.set(levels, 16);
   for (let i = 0; i < 16; i++) sortedLevels[i] = sortedLevels[16 + 16 * i + 15]!;
-  const errors = new Uint8Array(image.buffer, errorsAt, rows * stride).fill(FAR);
   if (format.dimension === 1) {
-    const thresholds = new Int16Array(image.buffer, thresholdsAt, 256 * points);
-    const unitThresholds = new Int8Array(image.buffer, unitThresholdsAt, 256 * points);
+    const thresholds = new Int16Array(image.buffer, shape.thresholdsAt, 256 * points);
+    const unitThresholds = new Int8Array(image.buffer, shape.unitThresholdsAt, 256 * points);
     for (let at = 0; at < tables.length; at++) {
       if ((at + 1) % points === 0) continue;
       const sum = tables[at]! + tables[at + 1]!;
       thresholds[at] = sum * 32;
       unitThresholds[at] = sum >> 1;
     }
-    fillErrors(tables, points, centres, stride, errorUnit(format, tableCount), errors);
   } else {
-    const packed = new Int32Array(image.buffer, thresholdsAt, 256 * points * 2);
+    const packed = new Int32Array(image.buffer, shape.thresholdsAt, 256 * points * 2);
     for (let t = 0; t < tableCount; t++) {
       for (let q = 0; q < points; q++) {
         const first = tables[t * format.tableLength + q]!;
@@ -197,7 +204,6 @@ export function prepareCodebook(format: CodebookFormat, codebook: Codebook, effo
         packed[(t * points + q) * 2 + 1] = (first * first + second * second) * 32;
       }
     }
-    fillPairErrors(tables, points, centres, stride, errorUnit(format, tableCount), errors);
   }
   return image;
 }
@@ -206,7 +212,7 @@ export function prepareCodebook(format: CodebookFormat, codebook: Codebook, effo
  * Unit of the errors. The sum over a group must fit a byte: what a good table leaves comes to about 80, with few tables
  * there is room for twice that. Rounding costs the search 0.1% of error, halves its time and its memory.
  */
-function errorUnit({ codeBits, dimension, blockSize }: CodebookFormat, tables: number): number {
+export function errorUnit({ codeBits, dimension, blockSize }: CodebookFormat, tables: number): number {
   const unit =
     dimension === 2 ? (codeBits === 4 ? 1 / 64 : 1 / 16) : codeBits === 5 ? 1 : codeBits === 4 ? 1 / 4 : 1 / 16;
   return (unit * (blockSize === 64 ? 0.5 : 1)) / (tables <= 8 ? 2 : 1);
@@ -219,18 +225,27 @@ interface BinScale {
   readonly offset: number;
 }
 
-function binScale(bins: number, dimension: 1 | 2): BinScale {
+/** Bins on one axis. */
+function binCount({ dimension }: CodebookFormat): number {
+  return dimension === 1 ? 256 : 40;
+}
+
+function binScale(format: CodebookFormat): BinScale {
+  const bins = binCount(format);
   const side = bins / 2 - 1;
-  if (dimension === 2) return { inner: side / BIN_RANGE, outer: side / BIN_RANGE, offset: 0 };
+  if (format.dimension === 2) return { inner: side / BIN_RANGE, outer: side / BIN_RANGE, offset: 0 };
   const inner = bins / 128;
   const outer = (side - BIN_KNEE * inner) / (BIN_RANGE - BIN_KNEE);
   return { inner, outer, offset: BIN_KNEE * (inner - outer) };
 }
 
-function binCentres(bins: number, { inner, outer, offset }: BinScale): Float64Array {
+/** The centre of each bin, in table entries; rounded to f32, for the sake of tables of points. */
+export function binCentres(format: CodebookFormat): Float64Array {
+  const bins = binCount(format);
+  const { inner, outer, offset } = binScale(format);
   return Float64Array.from({ length: bins }, (_, bin) => {
     const index = Math.abs(bin - bins / 2);
-    return Math.sign(bin - bins / 2) * Math.max(index / inner, (index - offset) / outer);
+    return Math.fround(Math.sign(bin - bins / 2) * Math.max(index / inner, (index - offset) / outer));
   });
 }
 
@@ -285,12 +300,12 @@ function fillErrors(
       const centre = centres[bin]!;
       while (q < last && Math.abs(tables[q + 1]! - centre) <= Math.abs(tables[q]! - centre)) q++;
       const distance = tables[q]! - centre;
-      errors[bin * stride + t] = Math.min(FAR, Math.round(distance * distance * unit));
+      errors[bin * stride + t] = Math.min(FAR, Math.floor(distance * distance * unit + 0.5));
     }
   }
 }
 
-/** The same for tables of points: rows are numbered by second coordinate, then first. */
+/** The same for tables of points, in f32: rows are numbered by second coordinate, then first. */
 function fillPairErrors(
   tables: Int8Array,
   points: number,
@@ -299,19 +314,27 @@ function fillPairErrors(
   unit: number,
   errors: Uint8Array,
 ): void {
+  const { fround } = Math;
   const bins = centres.length;
+  const rise = new Float32Array(points);
   for (let t = 0; t * points * 2 < tables.length; t++) {
     const at = t * points * 2;
     for (let row = 0; row < bins * bins; row++) {
       const x = centres[row % bins]!;
       const y = centres[Math.floor(row / bins)]!;
-      let least = Infinity;
-      for (let q = at; q < at + points; q++) {
-        const dx = tables[q]! - x;
-        const dy = tables[q + points]! - y;
-        least = Math.min(least, dx * dx + dy * dy);
+      if (row % bins === 0) {
+        for (let q = 0; q < points; q++) {
+          const difference = fround(tables[at + points + q]! - y);
+          rise[q] = difference * difference;
+        }
       }
-      errors[row * stride + t] = Math.min(FAR, Math.round(least * unit));
+      let least = Infinity;
+      for (let q = 0; q < points; q++) {
+        const run = fround(tables[at + q]! - x);
+        least = Math.min(least, fround(fround(run * run) + rise[q]!));
+      }
+      // Half a unit more, and the fraction cut off.
+      errors[row * stride + t] = Math.min(FAR, Math.floor(fround(fround(least * unit) + 0.5)));
     }
   }
 }

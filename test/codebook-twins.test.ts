@@ -2,8 +2,9 @@ import { describe, expect, test } from "vitest";
 import type { Codebook, CodebookFormat, Effort } from "#dist/codecs/codec.js";
 import { prepareCodebook, prepareDecoding } from "#dist/codecs/codebook-prepare.js";
 import { allFormats, isCodebookFormat } from "#dist/codecs/registry.js";
-import { assignBytes, assignGroups, assignInModule } from "#dist/src/fit/assign-groups.js";
+import { fitSteps } from "#dist/src/fit/assign-groups.js";
 import { fitCodebook } from "#dist/src/fit/fit-codebook.js";
+import { fitBytes, moduleSteps } from "#dist/src/fit/module-steps.js";
 import { kernels, memory, place } from "./wasm.ts";
 import { gaussian, importanceOf, KINDS, randomBytes, uniform } from "./weights.ts";
 
@@ -84,16 +85,17 @@ describe.each(formats.map((format) => [format.name, format] as const))("%s in SI
     const sample = Float32Array.from({ length: 150 * format.blockSize }, () => next() * 0.02);
     sample.fill(0, 0, format.blockSize);
     const importance = Float32Array.from(sample, (_, i) => ((i * 7) % 13) + 0.25);
-    const [base] = place([assignBytes(format, sample.length, true) + 4096]) as number[];
+    const [base] = place([fitBytes(format, sample.length, true) + 4096]) as number[];
     const module = {
       memory,
+      codebook_errors: kernels["codebook_errors"]!,
       codebook_assign: kernels["codebook_assign"]!,
-      codebook_gather: kernels["codebook_gather"]!,
+      codebook_improve: kernels["codebook_improve"]!,
     };
     for (const weights of [undefined, importance]) {
       const options = { tables: 12, effort: "normal" as const, ...(weights ? { importance: weights } : {}) };
-      const scalar = fitCodebook(format, sample, { ...options, assign: assignGroups });
-      const simd = fitCodebook(format, sample, { ...options, assign: assignInModule(module, base!) });
+      const scalar = fitCodebook(format, sample, { ...options, steps: fitSteps });
+      const simd = fitCodebook(format, sample, { ...options, steps: moduleSteps(module, base!) });
       expect(simd).toEqual(scalar);
     }
   });

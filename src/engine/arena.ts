@@ -6,7 +6,7 @@ import type { BlockFormat, CodebookFormat } from "../../codecs/codec.ts";
 import { preparedBytes } from "../../codecs/codebook-prepare.ts";
 import { isCodebookFormat } from "../../codecs/registry.ts";
 import { weavePlan } from "../../layouts/weave-plan.ts";
-import { assignBytes } from "../fit/assign-groups.ts";
+import { fitBytes } from "../fit/module-steps.ts";
 import { kernelScratchBytes, preparedRowBytes } from "../kernels/kernel-numbers.ts";
 import { ERROR_SUM_COUNT } from "../verify/error-sums.ts";
 import { SAMPLE_ROWS } from "../verify/kernel-check.ts";
@@ -126,16 +126,16 @@ export interface FitArena {
   readonly weights: number;
   readonly sourcePlan: number;
   readonly sourceTables: number;
-  /** For the assignment step. */
-  readonly assignRoom: number;
+  /** For the steps of its rounds. */
+  readonly stepRoom: number;
   readonly end: number;
 }
 
 /**
  * Lays out the buffers of a fit from address `base` on.
- * @param sampleWeights weights in the sample, at most
+ * @param fittedWeights weights of the sample that the fit works on, at most
  */
-export function planFitArena(shape: JobShape, sampleWeights: number, base: number): FitArena {
+export function planFitArena(shape: JobShape, fittedWeights: number, base: number): FitArena {
   const { source, target, rowLength } = shape;
   const { take, end } = allocator(base);
   const { rowsPerGroup } = source.weave;
@@ -146,7 +146,7 @@ export function planFitArena(shape: JobShape, sampleWeights: number, base: numbe
     weights: take(rowsPerGroup * rowLength * FLOAT_BYTES),
     sourcePlan: take(weavePlan(source.weave).length),
     sourceTables: take(imageBytes(source.format)),
-    assignRoom: take(assignBytes(target.format as CodebookFormat, sampleWeights, true)),
+    stepRoom: take(fitBytes(target.format as CodebookFormat, fittedWeights, true)),
     end: end(),
   };
 }

@@ -7,7 +7,7 @@
  */
 import type { Codec, Codebook, CodebookFormat, Effort } from "../../codecs/codec.ts";
 import type { Weave } from "../../layouts/layout.ts";
-import type { MakeAssignGroups } from "../fit/assign-groups.ts";
+import type { MakeFitSteps } from "../fit/assign-groups.ts";
 import type { BackendName } from "./conversion.types.ts";
 
 /** A block format that has its tables. */
@@ -69,8 +69,8 @@ export interface Backend {
     activations: Float32Array,
     room: number,
   ): ((packed: number, weights: number, rows: number, sums: number) => void) | undefined;
-  /** The assignment step of fits, with `assignBytes` of memory from `room` on. */
-  assigner(room: number): MakeAssignGroups;
+  /** The steps of a round of fitting, with `fitBytes` of memory from `room` on. */
+  fitSteps(room: number): MakeFitSteps;
   /** Adds `ERROR_SUM_COUNT` sums over rows of f32 at `a` and `b` to the f64s at `sums`. */
   addErrorSums(a: number, b: number, rows: number, rowLength: number, sums: number): void;
   /** True when all `count` f32 at `src` are finite. */

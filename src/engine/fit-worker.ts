@@ -4,7 +4,7 @@ import { findFormat } from "../../codecs/registry.ts";
 import { QuantizeError } from "../errors.ts";
 import { fitCodebook } from "../fit/fit-codebook.ts";
 import { fixedTables } from "../fit/fixed-tables.ts";
-import { planSample, sampledGroups, sampleLength } from "../fit/sample.ts";
+import { fittedGroups, planSample, sampledGroups, sampleLength } from "../fit/sample.ts";
 import { levelCount } from "../plan/table-count.ts";
 import { elementCount, sliceCount } from "../read/model.ts";
 import { readTensorRows } from "../read/read-tensor.ts";
@@ -14,10 +14,14 @@ import type { Backend } from "./backend.ts";
 import { jobShape } from "./job-shape.ts";
 import type { TensorJob, WorkerSetup } from "./tasks.types.ts";
 
-/** Weights in the sample of a job's slice, at most. */
-export function sampledWeights({ tensor, codec, tables }: TensorJob, effort: Effort): number {
+/** Weights in the sample of a job's slice, and those of them that the fit works on, at most. */
+export function fitWeights({ tensor, codec, tables }: TensorJob, effort: Effort) {
   const sliceWeights = elementCount(tensor.shape) / sliceCount(tensor.shape);
-  return Math.min(sliceWeights, sampledGroups(tables!, effort) * findFormat(codec)!.blockSize);
+  const { blockSize } = findFormat(codec)!;
+  return {
+    sampled: Math.min(sliceWeights, sampledGroups(tables!, effort) * blockSize),
+    fitted: Math.min(sliceWeights, fittedGroups(tables!, effort) * blockSize),
+  };
 }
 
 /** Makes the function that fits slices; it uses `backend`'s memory while it runs. */
@@ -31,7 +35,7 @@ export function fitWorker(
     const { tensor, importance } = job;
     const shape = jobShape(job);
     const { rowLength, sliceRows, source } = shape;
-    const arena = planFitArena(shape, sampledWeights(job, setup.effort), backend.base + setup.bandBytes);
+    const arena = planFitArena(shape, fitWeights(job, setup.effort).fitted, backend.base + setup.bandBytes);
     const codec = backend.bindCodec(backend.prepare(source.format, tensor.codebooks?.[slice]), arena.sourceTables);
     const group = source.weave.rowsPerGroup;
     const weave = group === 1 ? undefined : backend.bindWeave(source.weave, arena.sourcePlan);
@@ -70,7 +74,7 @@ export function fitWorker(
       levels: levelCount(format, sliceRows * rowLength),
       effort: setup.effort,
       ...(job.tablesFrom === undefined ? {} : { fixedTables: fixedTables(job.tablesFrom)! }),
-      assign: backend.assigner(arena.assignRoom),
+      steps: backend.fitSteps(arena.stepRoom),
       ...(weighting === undefined ? {} : { importance: weighting }),
     });
   };

@@ -8,7 +8,7 @@ import { QuantizeError } from "../errors.ts";
 import type { Plan } from "../plan/plan.types.ts";
 import { planArena, planFitArena } from "./arena.ts";
 import { DEFAULT_MAX_MEMORY } from "./conversion.types.ts";
-import { sampledWeights } from "./fit-worker.ts";
+import { fitWeights } from "./fit-worker.ts";
 import { jobShape } from "./job-shape.ts";
 import { jobsOf } from "./jobs.ts";
 import type { TensorJob } from "./tasks.types.ts";
@@ -39,18 +39,26 @@ export function planJobMemory(
   const largest = (bytes: (job: TensorJob) => number): number =>
     jobs.reduce((max, job) => Math.max(max, bytes(job)), 0);
   const bandBytes = largest((job) => planArena(jobShape(job), 0).end);
-  const sampled = (job: TensorJob): number => (job.tables === undefined ? 0 : sampledWeights(job, effort));
-  const fitBytes = largest((job) => (sampled(job) === 0 ? 0 : planFitArena(jobShape(job), sampled(job), 0).end));
-  const perWorker = WORKER_BYTES + bandBytes + fitBytes + largest(sampled) * FIT_BYTES_PER_WEIGHT;
-  const fitting = Math.floor((maxMemory - PROCESS_BYTES) / perWorker);
-  if (fitting < 1) {
+  const fitting = jobs.filter((job) => job.tables !== undefined);
+  const fitBytes = Math.max(
+    0,
+    ...fitting.map((job) => planFitArena(jobShape(job), fitWeights(job, effort).fitted, 0).end),
+  );
+  const heapWeights = fitting.map((job) => {
+    const { sampled, fitted } = fitWeights(job, effort);
+    return sampled + fitted;
+  });
+  const heapBytes = Math.max(0, ...heapWeights) * FIT_BYTES_PER_WEIGHT;
+  const perWorker = WORKER_BYTES + bandBytes + fitBytes + heapBytes;
+  const possible = Math.floor((maxMemory - PROCESS_BYTES) / perWorker);
+  if (possible < 1) {
     const needed = Math.ceil((PROCESS_BYTES + perWorker) / MIB);
     throw new QuantizeError(
       "no-room",
       `one thread needs ${needed} MiB of memory, the bound is ${Math.floor(maxMemory / MIB)} MiB (--max-memory)`,
     );
   }
-  const threads = Math.min(wanted, fitting);
+  const threads = Math.min(wanted, possible);
   return { threads, bandBytes, fitBytes, peakBytes: PROCESS_BYTES + threads * perWorker };
 }
 

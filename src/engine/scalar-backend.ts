@@ -2,7 +2,7 @@
 import { rowBytes } from "../../codecs/codec.ts";
 import { isCodebookFormat } from "../../codecs/registry.ts";
 import { pack, unpack } from "../../layouts/weave.ts";
-import { assignGroups } from "../fit/assign-groups.ts";
+import { fitSteps } from "../fit/assign-groups.ts";
 import { gemv } from "../kernels/gemm.ts";
 import { ACTIVATION_BLOCK } from "../kernels/integer-view.ts";
 import { quantizeActivations, readActivations } from "../kernels/quantize-activations.ts";
@@ -59,7 +59,7 @@ export function scalarBackend(memory: Uint8Array, base: number): Backend {
         addProductErrors(activations, floats(weights, rows * rowLength), out, totals);
       };
     },
-    assigner: () => assignGroups,
+    fitSteps: () => fitSteps,
     addErrorSums(a, b, rows, rowLength, sums) {
       const out = new Float64Array(memory.buffer, memory.byteOffset + sums, ERROR_SUM_COUNT);
       addErrorSums(floats(a, rows * rowLength), floats(b, rows * rowLength), rowLength, out);

@@ -2,7 +2,7 @@
 import { isCodebookFormat } from "../../codecs/registry.ts";
 import { prepareCodebook, prepareDecoding } from "../../codecs/codebook-prepare.ts";
 import { weavePlan } from "../../layouts/weave-plan.ts";
-import { assignInModule } from "../fit/assign-groups.ts";
+import { moduleSteps } from "../fit/module-steps.ts";
 import { ACTIVATION_BLOCK } from "../kernels/integer-view.ts";
 import { isSuperKernel, kernelNumber } from "../kernels/kernel-numbers.ts";
 import { kernelRoom } from "./arena.ts";
@@ -77,9 +77,14 @@ export function wasmBackend(module: WebAssembly.Module, arenaBytes: number): Bac
         functions["product_errors"]!(values, weights, out, rows, rowLength, sums);
       };
     },
-    assigner: (room) =>
-      assignInModule(
-        { memory, codebook_assign: functions["codebook_assign"]!, codebook_gather: functions["codebook_gather"]! },
+    fitSteps: (room) =>
+      moduleSteps(
+        {
+          memory,
+          codebook_errors: functions["codebook_errors"]!,
+          codebook_assign: functions["codebook_assign"]!,
+          codebook_improve: functions["codebook_improve"]!,
+        },
         room,
       ),
     addErrorSums: (a, b, rows, rowLength, sums) => void functions["error_sums"]!(a, b, rows, rowLength, sums),

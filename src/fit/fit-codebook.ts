@@ -10,11 +10,13 @@
  * Everything but the search is in f64 and in a fixed order: same sample, same codebook.
  */
 import type { Codebook, CodebookFormat, Effort } from "../../codecs/codec.ts";
-import { prepareCodebook, REACH } from "../../codecs/codebook-prepare.ts";
-import { assignGroups, type GroupChoices, type MakeAssignGroups } from "./assign-groups.ts";
+import { REACH } from "../../codecs/codebook-prepare.ts";
+import { fitSteps, type GroupChoices, type MakeFitSteps, type Sample } from "./assign-groups.ts";
+import { chooseGroups } from "./choose-groups.ts";
 import { compandedPoints } from "./companding.ts";
 import { fitLevels } from "./fit-levels.ts";
-import { improveTables, roundTables, splitTables } from "./table-statistics.ts";
+import { fittedGroups } from "./sample.ts";
+import { roundTables, splitTables } from "./table-statistics.ts";
 
 export interface FitOptions {
   /** Tables wanted, 1 to 256; fewer come back when the sample has too few groups to tell them apart. */
@@ -26,17 +28,17 @@ export interface FitOptions {
   readonly importance?: Float32Array;
   /** Tables to keep as they are (see fixed-tables.ts): only the levels are fitted, `tables` is ignored. */
   readonly fixedTables?: Int8Array;
-  /** The assignment step; plain TypeScript when absent. Both kinds give the same codebook. */
-  readonly assign?: MakeAssignGroups;
+  /** The steps of a round; plain TypeScript when absent. Both kinds give the same codebook. */
+  readonly steps?: MakeFitSteps;
 }
 
 /** Groups a table should have at least. */
 const GROUPS_PER_TABLE = 2;
 /** The rounds after a split and the rounds with all tables: for each, the groups per table that it looks at. */
 const ROUNDS: Record<Effort, { readonly split: readonly number[]; readonly last: readonly number[] }> = {
-  fast: { split: [8, 8, 16], last: [16, 32] },
-  normal: { split: [16, 16, 16, 16], last: [16, 16, 32, 64] },
-  best: { split: Array(8).fill(256), last: Array(12).fill(256) },
+  fast: { split: Array(6).fill(8), last: [16, 16, 32, 32, 64, 64] },
+  normal: { split: Array(6).fill(16), last: [32, 32, 64, 64, 64, 128, 128] },
+  best: { split: Array(8).fill(64), last: [128, 128, 128, 128, 256, 256, 256, 256, 256, 256, 256, 256] },
 };
 
 /** Groups that the start and the first rounds look at. */
@@ -44,57 +46,69 @@ const START_GROUPS = 1024;
 /** Groups that rounds with all tables look at, at least: the levels need many even when there are few tables. */
 const LAST_GROUPS = 4096;
 
-/** Tables are moved this many times as far as one round asks for: convergence is slow, and rounding would stall it. */
+/**
+ * Tables are moved this many times as far as one round asks for, and on by this part of their last move: convergence
+ * is slow, and rounding would stall it.
+ */
 const STRIDE = 2;
-
-const NO_LEVELS = new Float32Array(0);
+const MOMENTUM = 0.6;
 
 /**
  * @param sample whole groups, one after the other; finite
  * @throws RangeError when the sample or its importance has the wrong length, or the table count is out of range
  */
 export function fitCodebook(format: CodebookFormat, sample: Float32Array, options: FitOptions): Codebook {
-  const { tables: wanted, effort } = options;
   checkOptions(format, sample, options);
+  const { effort } = options;
+  const { split, last } = ROUNDS[effort];
   // Importance of nothing but zeros (an expert that was never asked) says nothing.
   const importance = options.importance?.some((v) => v > 0) ? options.importance : undefined;
-  const groups = sample.length / format.blockSize;
-  const count = Math.max(1, Math.min(wanted, Math.floor(groups / GROUPS_PER_TABLE)));
-  const [spreadSample, spreadImportance] = spreadGroups(format, sample, importance);
-  const { assign, gather } = (options.assign ?? assignGroups)(format, spreadSample, spreadImportance);
-  const levelsFor = (tables: Int8Array, choices: GroupChoices, used: number): Float32Array => {
-    const energies = entryEnergies(format, tables, choices, used, spreadImportance);
-    return fitLevels(Float64Array.from(choices.scales.subarray(0, used)), energies, options.levels ?? 256);
+  const wanted = options.fixedTables === undefined ? options.tables : options.fixedTables.length / format.tableLength;
+  const chosen = chooseGroups(format, { weights: sample, importance }, fittedGroups(wanted, effort));
+  const groups = chosen.factors.length;
+  const steps = (options.steps ?? fitSteps)(format, chosen.sample);
+  const levelsFor = (tables: Int8Array, choices: GroupChoices, count: number): Float32Array => {
+    const scales = choices.scales.slice(0, count);
+    const energies = entryEnergies(format, tables, choices, count, chosen.sample.importance);
+    for (let g = 0; g < count; g++) {
+      const factor = chosen.factors[g]!;
+      scales[g]! /= factor;
+      energies[g]! *= factor * factor;
+    }
+    return fitLevels(scales, energies, options.levels ?? 256);
   };
   if (options.fixedTables !== undefined) {
     const tables = options.fixedTables;
-    const choices = assign(prepareCodebook(format, { tables, levels: NO_LEVELS }, "normal"), groups);
-    return { tables, levels: levelsFor(tables, choices, groups) };
+    return { tables, levels: levelsFor(tables, steps.assign(tables, groups, "normal"), groups) };
   }
-  const { split, last } = ROUNDS[effort];
 
-  let entries = startTable(format, spreadSample, spreadImportance);
-  let tables = roundTables(format, entries);
-  let choices: GroupChoices;
-  let used = 0;
+  const count = Math.max(1, Math.min(wanted, Math.floor(groups / GROUPS_PER_TABLE)));
+  let entries = startTable(format, chosen.sample);
   for (;;) {
     const present = entries.length / format.tableLength;
     const isLast = present === count;
     const schedule = isLast ? last : split;
+    let before = entries;
     for (const [round, groupsPerTable] of schedule.entries()) {
-      used = Math.min(groups, Math.max(isLast ? LAST_GROUPS : START_GROUPS, present * groupsPerTable));
-      choices = assign(prepareCodebook(format, { tables, levels: NO_LEVELS }, "fast"), used);
-      const improved = improveTables(format, gather(present, used), entries);
-      const isSettling = round + 1 === schedule.length;
-      entries = improved.map((entry, k) => entries[k]! + (isSettling ? 1 : STRIDE) * (entry - entries[k]!));
-      if (isSettling && !isLast) {
-        entries = splitTables(format, spreadSample, used, choices, tables, entries, Math.min(count, present * 2));
+      const used = Math.min(groups, Math.max(isLast ? LAST_GROUPS : START_GROUPS, present * groupsPerTable));
+      const tables = roundTables(format, entries);
+      const choices = steps.assign(tables, used, "fast");
+      const improved = steps.improve(entries, used);
+      if (round + 1 < schedule.length) {
+        const moved = improved.map((entry, k) => {
+          const now = entries[k]!;
+          return now + STRIDE * (entry - now) + MOMENTUM * (now - before[k]!);
+        });
+        before = entries;
+        entries = moved;
+      } else if (isLast) {
+        return { tables: roundTables(format, improved), levels: levelsFor(tables, choices, used) };
+      } else {
+        const next = Math.min(count, present * 2);
+        entries = splitTables(format, chosen.sample, used, choices, tables, improved, next);
       }
-      tables = roundTables(format, entries);
     }
-    if (isLast) break;
   }
-  return { tables, levels: levelsFor(tables, choices!, used) };
 }
 
 function checkOptions(format: CodebookFormat, sample: Float32Array, { tables, importance }: FitOptions): void {
@@ -109,34 +123,11 @@ function checkOptions(format: CodebookFormat, sample: Float32Array, { tables, im
   }
 }
 
-/** The groups in an order whose every beginning is spread evenly over the sample: steps of the golden ratio. */
-function spreadGroups(
-  { blockSize }: CodebookFormat,
-  sample: Float32Array,
-  importance: Float32Array | undefined,
-): [Float32Array, Float32Array | undefined] {
-  const groups = sample.length / blockSize;
-  let step = Math.max(1, Math.round(groups * 0.6180339887498949));
-  while (greatestCommonDivisor(step, groups) !== 1) step++;
-  const reorder = (values: Float32Array): Float32Array => {
-    const out = new Float32Array(values.length);
-    for (let g = 0, from = 0; g < groups; g++, from = (from + step) % groups) {
-      for (let j = 0; j < blockSize; j++) out[g * blockSize + j] = values[from * blockSize + j]!;
-    }
-    return out;
-  };
-  return [reorder(sample), importance === undefined ? undefined : reorder(importance)];
-}
-
-function greatestCommonDivisor(a: number, b: number): number {
-  return b === 0 ? a : greatestCommonDivisor(b, a % b);
-}
-
 /**
  * The first table: companded entries for the groups over their largest weights; for pairs, points spread over the disc
  * like the seeds of a sunflower.
  */
-function startTable(format: CodebookFormat, sample: Float32Array, importance?: Float32Array): Float64Array {
+function startTable(format: CodebookFormat, { weights: sample, importance }: Sample): Float64Array {
   const { blockSize, codeBits, dimension } = format;
   const points = 1 << codeBits;
   if (dimension === 1) {
@@ -168,22 +159,19 @@ function startTable(format: CodebookFormat, sample: Float32Array, importance?: F
 
 /** What a unit of squared scale error costs each group: the (weighted) energy of its entries. */
 function entryEnergies(
-  format: CodebookFormat,
+  { blockSize, dimension, tableLength, codeBits }: CodebookFormat,
   tables: Int8Array,
-  choices: { readonly tables: Uint8Array; readonly codes: Uint8Array },
+  choices: GroupChoices,
   groups: number,
   importance: Float32Array | undefined,
 ): Float64Array {
-  const { blockSize, dimension, tableLength } = format;
-  const points = 1 << format.codeBits;
-  return Float64Array.from({ length: groups }, (_, g) => {
-    let energy = 0;
-    for (let at = g * blockSize; at < (g + 1) * blockSize; at++) {
-      const code = choices.codes[dimension === 1 ? at : at >> 1]!;
-      const index = dimension === 1 ? code : (at & 1) * points + code;
-      const entry = tables[choices.tables[g]! * tableLength + index]!;
-      energy += (importance === undefined ? 1 : importance[at]!) * entry * entry;
-    }
-    return energy;
-  });
+  const energies = new Float64Array(groups);
+  for (let at = 0; at < groups * blockSize; at++) {
+    const group = Math.floor(at / blockSize);
+    const code = choices.codes[dimension === 1 ? at : at >> 1]!;
+    const entry =
+      tables[choices.tables[group]! * tableLength + (dimension === 1 ? code : ((at & 1) << codeBits) + code)]!;
+    energies[group]! += (importance === undefined ? 1 : importance[at]!) * entry * entry;
+  }
+  return energies;
 }

@@ -6,6 +6,8 @@
 import { compandedPoints } from "./companding.ts";
 
 const ROUNDS = 24;
+/** More groups than any sample has. */
+const MAX_GROUPS = 2 ** 21;
 /** Levels beyond the largest ones seen, each this much larger: room for outliers that the sample missed. */
 const BEYOND = 6;
 const BEYOND_RATIO = 1.25;
@@ -16,19 +18,36 @@ const BEYOND_RATIO = 1.25;
  * @param count how many levels at most, 1 to 256
  * @returns ascending levels, with 0 among them when `count` >= 4, and some beyond the largest scale when it is >= 64
  */
-export function fitLevels(scales: Float64Array, energies: Float64Array, count: number): Float32Array {
-  const order = new Uint32Array(scales.length);
-  let used = 0;
-  for (let i = 0; i < scales.length; i++) if (scales[i] !== 0 && energies[i]! > 0) order[used++] = i;
-  const sorted = order.subarray(0, used).sort((a, b) => scales[a]! - scales[b]! || a - b);
-  if (used === 0) return count >= 2 ? Float32Array.of(0, 1) : Float32Array.of(1);
-  const values = Float64Array.from(sorted, (i) => scales[i]!);
-  const weights = Float64Array.from(sorted, (i) => energies[i]!);
+export function fitLevels(scales: Float32Array, energies: Float64Array, count: number): Float32Array {
+  const sorted = ascending(scales, energies);
+  if (sorted.length === 0) return count >= 2 ? Float32Array.of(0, 1) : Float32Array.of(1);
+  const values = new Float64Array(sorted.length);
+  const weights = new Float64Array(sorted.length);
+  for (let i = 0; i < sorted.length; i++) {
+    values[i] = scales[sorted[i]!]!;
+    weights[i] = energies[sorted[i]!]!;
+  }
   const extra = count >= 64 ? outliers(values) : [];
   const wanted = count - extra.length - (count >= 4 ? 1 : 0);
   const levels = [...weightedMeans(values, weights, wanted), ...extra];
   if (count >= 4) levels.push(0);
   return Float32Array.from(new Set(Float32Array.from(levels))).sort();
+}
+
+/**
+ * The groups that count, by scale. Sorting numbers is ten times as fast as sorting with a comparison: 32 bits of the
+ * scale, in an order that agrees with its value, and below them the group make a whole number that a double holds.
+ */
+function ascending(scales: Float32Array, energies: Float64Array): Uint32Array {
+  const bits = new Int32Array(scales.buffer, scales.byteOffset, scales.length);
+  const keys = new Float64Array(scales.length);
+  let used = 0;
+  for (let i = 0; i < scales.length; i++) {
+    if (scales[i] === 0 || !(energies[i]! > 0)) continue;
+    const ordered = bits[i]! < 0 ? -(bits[i]! & 0x7fffffff) : bits[i]!;
+    keys[used++] = ordered * MAX_GROUPS + i;
+  }
+  return Uint32Array.from(keys.subarray(0, used).sort(), (key) => key - Math.floor(key / MAX_GROUPS) * MAX_GROUPS);
 }
 
 /** A ladder beyond the smallest and the largest value. */

@@ -1,8 +1,66 @@
-// Twins of the steps of a fit: see assign-groups.ts.
-import { BEST_CODES, DIMENSION, ERROR, GROUP_SIZE, POINTS, SCALE, SCRATCH, TABLE, word } from "../../codecs/simd/codebook-image";
+// Twins of the steps of a round of fitting: the errors of an image (codebook-prepare.ts), the choices of the groups
+// (assign-groups.ts) and better tables for them (table-statistics.ts, improve-entries.ts).
+import {
+  BEST_CODES, BINS, DIMENSION, ERROR, ERRORS, GROUP_SIZE, nearestIntegers, POINTS, SCALE, SCRATCH, STRIDE, TABLE, TABLE_COUNT, TABLES, word,
+} from "../../codecs/simd/codebook-image";
 import { searchGroup } from "../../codecs/simd/codebook-search";
 
-// The assignment step of the fit (assign-groups.ts): scales (0 for zero groups), errors, tables and codes of `groups` groups, importance beside src.
+const FAR: i32 = 255;
+const REACH: f64 = 120;
+const HISTOGRAM_REACH: i32 = 144;
+const HISTOGRAM_BINS: i32 = 289;
+const LLOYD_ROUNDS: i32 = 12;
+
+/** Fills the errors of an image whose tables are in place; `centres`: f64 of each bin. */
+export function codebook_errors(image: usize, centres: usize, unit: f64): void {
+  const points = <usize>word(image, POINTS);
+  const bins = <usize>word(image, BINS);
+  const stride = <usize>word(image, STRIDE);
+  const tableCount = <usize>word(image, TABLE_COUNT);
+  const errors = image + <usize>word(image, ERRORS);
+  const isPair = word(image, DIMENSION) == 2;
+  memory.fill(errors, <u8>FAR, (isPair ? bins * bins : bins) * stride);
+  for (let t: usize = 0; t < tableCount; t++) {
+    if (isPair) fillPairErrors(image + <usize>word(image, TABLES) + t * points * 2, points, centres, bins, stride, <f32>unit, errors + t);
+    else fillErrors(image + <usize>word(image, TABLES) + t * points, points, centres, bins, stride, unit, errors + t);
+  }
+}
+
+function fillErrors(table: usize, points: usize, centres: usize, bins: usize, stride: usize, unit: f64, errors: usize): void {
+  const last = table + points - 1;
+  let q = table;
+  for (let bin: usize = 0; bin < bins; bin++, errors += stride) {
+    const centre = load<f64>(centres + (bin << 3));
+    while (q < last && abs(<f64>load<i8>(q, 1) - centre) <= abs(<f64>load<i8>(q) - centre)) q++;
+    const distance = <f64>load<i8>(q) - centre;
+    store<u8>(errors, min(FAR, <i32>(distance * distance * unit + 0.5)));
+  }
+}
+
+// Four bins of one second coordinate at a time.
+function fillPairErrors(table: usize, points: usize, centres: usize, bins: usize, stride: usize, unit: f32, errors: usize): void {
+  const far = i32x4.splat(FAR), half = f32x4.splat(0.5), units = f32x4.splat(unit);
+  for (let row: usize = 0; row < bins; row++) {
+    const y = <f32>load<f64>(centres + (row << 3));
+    for (let column: usize = 0; column < bins; column += 4, errors += stride << 2) {
+      const low = f32x4.demote_f64x2_zero(v128.load(centres + (column << 3))), high = f32x4.demote_f64x2_zero(v128.load(centres + (column << 3), 16));
+      const x = v128.shuffle<i64>(low, high, 0, 2);
+      let least = f32x4.splat(Infinity);
+      for (let q = table, end = table + points; q < end; q++) {
+        const run = f32x4.sub(f32x4.splat(<f32>load<i8>(q)), x);
+        const rise = <f32>load<i8>(q + points) - y;
+        least = f32x4.pmin(f32x4.add(f32x4.mul(run, run), f32x4.splat(rise * rise)), least);
+      }
+      const e = i32x4.min_s(far, i32x4.trunc_sat_f32x4_s(f32x4.add(f32x4.mul(least, units), half)));
+      store<u8>(errors, i32x4.extract_lane(e, 0));
+      store<u8>(errors + stride, i32x4.extract_lane(e, 1));
+      store<u8>(errors + stride * 2, i32x4.extract_lane(e, 2));
+      store<u8>(errors + stride * 3, i32x4.extract_lane(e, 3));
+    }
+  }
+}
+
+/** Scales (0 for zero groups), errors, tables and codes of `groups` groups; importance lies beside src. */
 export function codebook_assign(src: usize, groups: i32, importance: usize, image: usize, scales: usize, errors: usize, tables: usize, codes: usize): void {
   const groupSize = <usize>word(image, GROUP_SIZE);
   const codeCount = groupSize / <usize>word(image, DIMENSION);
@@ -18,39 +76,142 @@ export function codebook_assign(src: usize, groups: i32, importance: usize, imag
   }
 }
 
-// The statistics of the fit (table-statistics.ts), in f64 and in its order. Histograms of weight / scale for tables of
-// single weights, sums per entry for tables of points; `reaches` has two sums per table.
-export function codebook_gather(
-  src: usize, groups: i32, importance: usize, image: usize, scales: usize, tables: usize, codes: usize,
-  weights: usize, moments: usize, reaches: usize, bins: i32, binsPerUnit: f64,
+/**
+ * Moves the f64 at `entries` to better places, table by table.
+ * @param order room for a u32 per group and per table, and one more
+ * @param sums room for two f64 per bin of a histogram or per coordinate of a table's points
+ */
+export function codebook_improve(
+  src: usize, groups: i32, importance: usize, image: usize, scales: usize, tables: usize, codes: usize, order: usize, sums: usize, entries: usize,
 ): void {
-  const groupSize = <usize>word(image, GROUP_SIZE);
-  const points = word(image, POINTS);
+  const tableCount = <usize>word(image, TABLE_COUNT);
+  const points = <usize>word(image, POINTS);
   const isPair = word(image, DIMENSION) == 2;
-  const length = isPair ? points << 1 : bins;
-  const middle = <f64>(bins >> 1) + 0.5;
-  const top = <f64>(bins - 1);
-  for (let g: usize = 0; g < <usize>groups; g++, src += groupSize << 2) {
-    const scale = <f64>load<f32>(scales + (g << 2));
-    if (scale == 0) continue;
-    const table = <i32>load<u8>(tables + g);
-    const inverse = 1 / scale;
-    const square = scale * scale;
-    const from = <usize>(table * length) << 3;
-    let largest: f64 = 0;
-    for (let j: usize = 0; j < groupSize; j++) {
-      const u = <f64>load<f32>(src + (j << 2)) * inverse;
-      const v = importance == 0 ? square : <f64>load<f32>(importance + (((g * groupSize) + j) << 2)) * square;
-      largest = max(largest, abs(u));
-      let at: usize;
-      if (isPair) at = <usize>(<i32>(j & 1) * points + <i32>load<u8>(codes + ((g * groupSize + j) >> 1)));
-      else at = <usize>max(<f64>0, min(top, floor(u * binsPerUnit + middle)));
-      const slot = from + (at << 3);
-      store<f64>(weights + slot, load<f64>(weights + slot) + v);
-      store<f64>(moments + slot, load<f64>(moments + slot) + v * u);
+  const tableLength: usize = isPair ? points << 1 : points;
+  const ends = order;
+  const sorted = order + (tableCount << 2);
+  sortByTable(<usize>groups, scales, tables, ends, sorted, tableCount);
+  let from: usize = sorted;
+  for (let t: usize = 0; t < tableCount; t++, entries += tableLength << 3) {
+    const end = sorted + (<usize>load<u32>(ends + (t << 2)) << 2);
+    if (end == from) continue;
+    memory.fill(sums, 0, (isPair ? tableLength : <usize>HISTOGRAM_BINS) << 4);
+    let energy: f64 = 0, reach: f64 = 0;
+    for (; from < end; from += 4) {
+      const g = <usize>load<u32>(from);
+      const scale = load<f32>(scales + (g << 2));
+      const square = <f64>scale * <f64>scale;
+      const largest = addGroup(image, src, importance, codes, sums, g, <f32>1 / scale, square);
+      energy += square;
+      reach += square * <f64>largest;
     }
-    const reach = reaches + (<usize>table << 4);
-    store<f64>(reach, load<f64>(reach) + square);
-    store<f64>(reach, load<f64>(reach, 8) + square * largest, 8);
+    if (!(energy > 0)) continue;
+    if (isPair) {
+      for (let i: usize = 0; i < tableLength; i++) {
+        const weight = load<f64>(sums + (i << 4));
+        if (weight > 0) store<f64>(entries + (i << 3), load<f64>(sums + (i << 4), 8) / weight);
+      }
+    } else {
+      improveEntries(entries, points, sums);
+    }
+    const gauge = (REACH * energy) / reach;
+    for (let i: usize = 0; i < tableLength; i++) store<f64>(entries + (i << 3), load<f64>(entries + (i << 3)) * gauge);
+  }
+}
+
+// Numbers of the groups that are not zeros, by table; `ends` receives where each table's end.
+function sortByTable(groups: usize, scales: usize, tables: usize, ends: usize, sorted: usize, tableCount: usize): void {
+  memory.fill(ends, 0, tableCount << 2);
+  for (let g: usize = 0; g < groups; g++) {
+    if (load<f32>(scales + (g << 2)) == 0) continue;
+    const slot = ends + (<usize>load<u8>(tables + g) << 2);
+    store<u32>(slot, load<u32>(slot) + 1);
+  }
+  // First to where each table starts; each group then moves its table's start on, to where it ends.
+  let start: u32 = 0;
+  for (let t: usize = 0; t < tableCount; t++) {
+    const count = load<u32>(ends + (t << 2));
+    store<u32>(ends + (t << 2), start);
+    start += count;
+  }
+  for (let g: usize = 0; g < groups; g++) {
+    if (load<f32>(scales + (g << 2)) == 0) continue;
+    const slot = ends + (<usize>load<u8>(tables + g) << 2);
+    const at = load<u32>(slot);
+    store<u32>(sorted + (<usize>at << 2), <u32>g);
+    store<u32>(slot, at + 1);
+  }
+}
+
+// @ts-ignore: decorator
+@inline
+function addTo(slot: usize, v: v128): void {
+  v128.store(slot, f64x2.add(v128.load(slot), v));
+}
+
+// Adds one group's weights to its table's sums; returns the largest |u|.
+// @ts-ignore: decorator
+@inline
+function addGroup(image: usize, src: usize, importance: usize, codes: usize, sums: usize, g: usize, inverse: f32, square: f64): f32 {
+  const groupSize = <usize>word(image, GROUP_SIZE);
+  const points = <usize>word(image, POINTS);
+  const isPair = word(image, DIMENSION) == 2;
+  const inverses = f32x4.splat(inverse), squares = f64x2.splat(square);
+  const most = f32x4.splat(<f32>HISTOGRAM_REACH), least = f32x4.splat(<f32>-HISTOGRAM_REACH), middle = i32x4.splat(HISTOGRAM_REACH);
+  let largest = f32x4.splat(0);
+  for (let j: usize = 0; j < groupSize; j += 4) {
+    const at = (g * groupSize + j) << 2;
+    const u = f32x4.mul(v128.load(src + at), inverses);
+    largest = f32x4.pmax(largest, f32x4.abs(u));
+    const u01 = f64x2.promote_low_f32x4(u), u23 = f64x2.promote_low_f32x4(v128.shuffle<i32>(u, u, 2, 3, 2, 3));
+    let v01 = squares, v23 = squares;
+    if (importance != 0) {
+      const v = v128.load(importance + at);
+      v01 = f64x2.mul(f64x2.promote_low_f32x4(v), squares);
+      v23 = f64x2.mul(f64x2.promote_low_f32x4(v128.shuffle<i32>(v, v, 2, 3, 2, 3)), squares);
+    }
+    const m01 = f64x2.mul(v01, u01), m23 = f64x2.mul(v23, u23);
+    let s0: usize, s1: usize, s2: usize, s3: usize;
+    if (isPair) {
+      const code = codes + ((g * groupSize + j) >> 1);
+      s0 = <usize>load<u8>(code);
+      s1 = s0 + points;
+      s2 = <usize>load<u8>(code, 1);
+      s3 = s2 + points;
+    } else {
+      const bins = i32x4.add(nearestIntegers(f32x4.pmin(most, f32x4.pmax(least, u))), middle);
+      s0 = <usize>i32x4.extract_lane(bins, 0);
+      s1 = <usize>i32x4.extract_lane(bins, 1);
+      s2 = <usize>i32x4.extract_lane(bins, 2);
+      s3 = <usize>i32x4.extract_lane(bins, 3);
+    }
+    addTo(sums + (s0 << 4), v128.shuffle<i64>(v01, m01, 0, 2));
+    addTo(sums + (s1 << 4), v128.shuffle<i64>(v01, m01, 1, 3));
+    addTo(sums + (s2 << 4), v128.shuffle<i64>(v23, m23, 0, 2));
+    addTo(sums + (s3 << 4), v128.shuffle<i64>(v23, m23, 1, 3));
+  }
+  const half = f32x4.pmax(largest, v128.shuffle<i32>(largest, largest, 2, 3, 2, 3));
+  return max(f32x4.extract_lane(half, 0), f32x4.extract_lane(half, 1));
+}
+
+function improveEntries(entries: usize, points: usize, sums: usize): void {
+  for (let i: usize = 1; i < <usize>HISTOGRAM_BINS; i++) addTo(sums + (i << 4), v128.load(sums + ((i - 1) << 4)));
+  for (let round: i32 = 0; round < LLOYD_ROUNDS; round++) {
+    let weightBefore: f64 = 0, momentBefore: f64 = 0, moved: f64 = 0;
+    for (let q: usize = 0; q < points; q++) {
+      const own = entries + (q << 3);
+      const present = load<f64>(own);
+      const limit = q + 1 == points ? <f64>HISTOGRAM_BINS : ceil((present + load<f64>(own, 8)) / 2 + <f64>HISTOGRAM_REACH);
+      const end = <i32>max<f64>(0, min<f64>(<f64>HISTOGRAM_BINS, limit)) - 1;
+      if (end < 0) continue;
+      const weight = load<f64>(sums + (<usize>end << 4)), moment = load<f64>(sums + (<usize>end << 4), 8);
+      if (!(weight > weightBefore)) continue;
+      const entry = (moment - momentBefore) / (weight - weightBefore);
+      moved = max(moved, abs(entry - present));
+      store<f64>(own, entry);
+      weightBefore = weight;
+      momentBefore = moment;
+    }
+    if (moved == 0) break;
   }
 }

@@ -3,38 +3,32 @@
  * that are nearly right, Lloyd's algorithm on prefix sums is enough, and costs nothing beside the search.
  */
 
+/** Bins of a table's histogram: one per integer from -144 to 144. */
+export const HISTOGRAM_REACH = 144;
+export const HISTOGRAM_BINS = 2 * HISTOGRAM_REACH + 1;
+
 const ROUNDS = 12;
 
 /**
  * Moves ascending `entries` towards least squared error.
- * @param weight total weight per bin; bin b holds values around (b - bins / 2) / binsPerUnit
- * @param moment sum of weight * value per bin
+ * @param sums two per bin, weight and weight * value, of the bin around (bin - HISTOGRAM_REACH); becomes prefix sums
  */
-export function improveEntries(
-  entries: Float64Array,
-  weight: Float64Array,
-  moment: Float64Array,
-  binsPerUnit: number,
-): void {
-  const bins = weight.length;
-  for (let b = 1; b < bins; b++) {
-    weight[b]! += weight[b - 1]!;
-    moment[b]! += moment[b - 1]!;
-  }
+export function improveEntries(entries: Float64Array, sums: Float64Array): void {
+  for (let i = 2; i < sums.length; i++) sums[i]! += sums[i - 2]!;
   for (let round = 0; round < ROUNDS; round++) {
     let weightBefore = 0;
     let momentBefore = 0;
     let moved = 0;
     for (let q = 0; q < entries.length; q++) {
       const isLast = q + 1 === entries.length;
-      const limit = isLast ? bins : Math.ceil(((entries[q]! + entries[q + 1]!) / 2) * binsPerUnit + bins / 2);
-      const end = Math.max(0, Math.min(bins, limit)) - 1;
-      if (end < 0 || !(weight[end]! > weightBefore)) continue;
-      const entry = (moment[end]! - momentBefore) / (weight[end]! - weightBefore);
+      const limit = isLast ? HISTOGRAM_BINS : Math.ceil((entries[q]! + entries[q + 1]!) / 2 + HISTOGRAM_REACH);
+      const end = Math.max(0, Math.min(HISTOGRAM_BINS, limit)) - 1;
+      if (end < 0 || !(sums[2 * end]! > weightBefore)) continue;
+      const entry = (sums[2 * end + 1]! - momentBefore) / (sums[2 * end]! - weightBefore);
       moved = Math.max(moved, Math.abs(entry - entries[q]!));
       entries[q] = entry;
-      weightBefore = weight[end]!;
-      momentBefore = moment[end]!;
+      weightBefore = sums[2 * end]!;
+      momentBefore = sums[2 * end + 1]!;
     }
     if (moved === 0) break;
   }

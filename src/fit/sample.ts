@@ -4,13 +4,20 @@
  */
 import type { Effort } from "../../codecs/codec.ts";
 
-/** Groups a table is learned from, at least and on average. */
-const GROUPS_PER_TABLE: Readonly<Record<Effort, number>> = { fast: 32, normal: 64, best: 256 };
-const MIN_GROUPS = 4096;
+/** Groups for each table: those that are read, and those of them that the fit works on; at least so many in all. */
+const SAMPLED: Readonly<Record<Effort, number>> = { fast: 256, normal: 512, best: 512 };
+const FITTED: Readonly<Record<Effort, number>> = { fast: 64, normal: 128, best: 256 };
+const MIN_SAMPLED = 8192;
+const MIN_FITTED = 4096;
 
 /** Groups in the sample for a number of tables. */
 export function sampledGroups(tables: number, effort: Effort): number {
-  return Math.max(MIN_GROUPS, tables * GROUPS_PER_TABLE[effort]);
+  return Math.max(MIN_SAMPLED, tables * SAMPLED[effort]);
+}
+
+/** Groups of the sample that a fit works on, at most; see choose-groups.ts. */
+export function fittedGroups(tables: number, effort: Effort): number {
+  return Math.max(MIN_FITTED, tables * FITTED[effort]);
 }
 
 /** A run of weights of one row. */
@@ -22,8 +29,12 @@ export interface SampleRun {
   readonly columnCount: number;
 }
 
-/** Groups that are read together, so that a run is a few hundred bytes at least. */
+/**
+ * Groups that are read together: so that a run is a few hundred bytes at least, and so that no more runs are read than
+ * say anything about the spread of rows, since each of them costs the reading of a row.
+ */
 const RUN_GROUPS = 8;
+const MOST_RUNS = 2048;
 
 /**
  * @param rows rows of the matrix (one slice)
@@ -36,7 +47,7 @@ export function planSample(rows: number, rowLength: number, groupSize: number, g
   if (rows * groupsPerRow <= groupLimit) {
     return Array.from({ length: rows }, (_, row) => ({ row, startColumn: 0, columnCount: rowLength }));
   }
-  const runGroups = Math.min(RUN_GROUPS, groupsPerRow);
+  const runGroups = Math.min(Math.max(RUN_GROUPS, Math.ceil(groupLimit / MOST_RUNS)), groupsPerRow);
   const runCount = Math.max(1, Math.floor(groupLimit / runGroups));
   const places = Math.floor(groupsPerRow / runGroups);
   const runs: SampleRun[] = [];

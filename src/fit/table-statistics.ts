@@ -4,54 +4,88 @@
  */
 import type { CodebookFormat } from "../../codecs/codec.ts";
 import { REACH } from "../../codecs/codebook-prepare.ts";
-import { BINS_PER_UNIT, type GroupChoices, type TableSums } from "./assign-groups.ts";
-import { improveEntries } from "./improve-entries.ts";
+import type { GroupChoices, Sample } from "./assign-groups.ts";
+import { HISTOGRAM_BINS, HISTOGRAM_REACH, improveEntries } from "./improve-entries.ts";
+
+const { fround } = Math;
+
+/** Adding and subtracting this rounds an f32 below 2^22 to the nearest integer, ties to even. */
+const ROUNDER = 12582912;
 
 /** Rounds of power iteration for the direction of a split. */
 const POWER_ROUNDS = 4;
 
 /**
- * Better entries for the gathered sums.
+ * Better entries for the choices of the first `count` groups.
  * @param entries the present ones, not rounded, table after table
  */
 export function improveTables(
   format: CodebookFormat,
-  { weights, moments, reaches }: TableSums,
+  { weights, importance }: Sample,
+  choices: GroupChoices,
+  count: number,
   entries: Float64Array,
 ): Float64Array {
-  const { dimension, tableLength } = format;
-  const tableCount = entries.length / tableLength;
-  const length = weights.length / tableCount;
+  const { blockSize, dimension, tableLength } = format;
+  const points = 1 << format.codeBits;
   const next = Float64Array.from(entries);
-  for (let table = 0; table < tableCount; table++) {
-    if (!(reaches[2 * table]! > 0)) continue;
-    const own = next.subarray(table * tableLength, (table + 1) * tableLength);
-    const from = table * length;
-    if (dimension === 1) {
-      improveEntries(own, weights.subarray(from, from + length), moments.subarray(from, from + length), BINS_PER_UNIT);
-    } else {
-      for (let i = 0; i < tableLength; i++)
-        if (weights[from + i]! > 0) own[i] = moments[from + i]! / weights[from + i]!;
+  const sums = new Float64Array(2 * (dimension === 1 ? HISTOGRAM_BINS : tableLength));
+  for (const [table, members] of groupsByTable(choices, count, entries.length / tableLength).entries()) {
+    if (members.length === 0) continue;
+    // Weight of squared error and the same times u = weight / scale: per bin of u, or per coordinate of a point.
+    sums.fill(0);
+    let energy = 0;
+    let reach = 0;
+    for (const g of members) {
+      const scale = choices.scales[g]!;
+      const square = scale * scale;
+      const inverse = fround(1 / scale);
+      let largest = 0;
+      for (let j = 0; j < blockSize; j++) {
+        const at = g * blockSize + j;
+        const u = fround(weights[at]! * inverse);
+        const v = importance === undefined ? square : importance[at]! * square;
+        largest = Math.max(largest, Math.abs(u));
+        const slot = dimension === 1 ? histogramBin(u) : (j & 1) * points + choices.codes[at >> 1]!;
+        sums[2 * slot]! += v;
+        sums[2 * slot + 1]! += v * u;
+      }
+      energy += square;
+      reach += square * largest;
     }
+    if (!(energy > 0)) continue;
+    const own = next.subarray(table * tableLength, (table + 1) * tableLength);
+    if (dimension === 1) improveEntries(own, sums);
+    else for (let i = 0; i < tableLength; i++) if (sums[2 * i]! > 0) own[i] = sums[2 * i + 1]! / sums[2 * i]!;
     // The search looks for a group's largest weight near entry REACH: a table's scale is kept so on average.
-    const gauge = (REACH * reaches[2 * table]!) / reaches[2 * table + 1]!;
+    const gauge = (REACH * energy) / reach;
     for (let i = 0; i < tableLength; i++) own[i]! *= gauge;
   }
   return next;
 }
 
+/** The bin of the nearest integer, ties to even. */
+function histogramBin(u: number): number {
+  const limited = Math.max(-HISTOGRAM_REACH, Math.min(HISTOGRAM_REACH, u));
+  return fround(fround(limited + ROUNDER) - ROUNDER) + HISTOGRAM_REACH;
+}
+
 /** Squared error per table, of the first `count` groups. */
-export function tableErrors({ errors, tables }: GroupChoices, count: number, tableCount: number): Float64Array {
+function tableErrors({ errors, tables }: GroupChoices, count: number, tableCount: number): Float64Array {
   const sums = new Float64Array(tableCount);
   for (let g = 0; g < count; g++) sums[tables[g]!]! += errors[g]!;
   return sums;
 }
 
-/** Entries as they are stored. */
-export function roundTables(format: CodebookFormat, entries: Float64Array): Int8Array {
-  const tables = Int8Array.from(entries, (entry) => Math.max(-127, Math.min(127, Math.round(entry))));
-  if (format.dimension === 1) {
-    for (let at = 0; at < tables.length; at += format.tableLength) tables.subarray(at, at + format.tableLength).sort();
+/** Entries as they are stored; those of single weights ascend. */
+export function roundTables({ dimension, tableLength }: CodebookFormat, entries: Float64Array): Int8Array {
+  const tables = new Int8Array(entries.length);
+  for (let i = 0; i < entries.length; i++) tables[i] = Math.max(-127, Math.min(127, Math.round(entries[i]!)));
+  if (dimension === 2) return tables;
+  for (let i = 1; i < tables.length; i++) {
+    if (i % tableLength === 0 || tables[i]! >= tables[i - 1]!) continue;
+    const start = i - (i % tableLength);
+    tables.subarray(start, start + tableLength).sort();
   }
   return tables;
 }
@@ -62,7 +96,7 @@ export function roundTables(format: CodebookFormat, entries: Float64Array): Int8
  */
 export function splitTables(
   format: CodebookFormat,
-  sample: Float32Array,
+  { weights }: Sample,
   count: number,
   choices: GroupChoices,
   tables: Int8Array,
@@ -78,7 +112,7 @@ export function splitTables(
   const members = groupsByTable(choices, count, present);
   for (let i = 0; i < wanted - present; i++) {
     const table = byError[i]!;
-    const shift = spreadOf(format, sample, members[table]!, choices, tables, table);
+    const shift = spreadOf(format, weights, members[table]!.subarray(0, MOST_MEMBERS), choices, tables, table);
     for (let q = 0; q < tableLength; q++) {
       const entry = entries[table * tableLength + q]!;
       next[table * tableLength + q] = entry + shift[q]!;
@@ -88,16 +122,15 @@ export function splitTables(
   return next;
 }
 
-/** The first groups of each table, up to `MOST_MEMBERS`. */
-function groupsByTable(choices: GroupChoices, count: number, tables: number): Int32Array[] {
-  const members = new Int32Array(tables * MOST_MEMBERS);
-  const found = new Int32Array(tables);
-  for (let g = 0; g < count; g++) {
-    const table = choices.tables[g]!;
-    if (choices.scales[g] === 0 || found[table] === MOST_MEMBERS) continue;
-    members[table * MOST_MEMBERS + found[table]!++] = g;
-  }
-  return Array.from(found, (n, table) => members.subarray(table * MOST_MEMBERS, table * MOST_MEMBERS + n));
+/** The groups of each table that are not zeros, in ascending order. */
+function groupsByTable({ tables, scales }: GroupChoices, count: number, tableCount: number): Uint32Array[] {
+  const ends = new Uint32Array(tableCount);
+  for (let g = 0; g < count; g++) if (scales[g] !== 0) ends[tables[g]!]!++;
+  for (let table = 1; table < tableCount; table++) ends[table]! += ends[table - 1]!;
+  const order = new Uint32Array(tableCount === 0 ? 0 : ends[tableCount - 1]!);
+  const starts = ends.slice();
+  for (let g = count - 1; g >= 0; g--) if (scales[g] !== 0) order[--starts[tables[g]!]!] = g;
+  return Array.from(ends, (end, table) => order.subarray(starts[table], end));
 }
 
 /** Groups that are looked at for one table's split. */
@@ -108,7 +141,7 @@ const SPLIT_SHARE = 0.5;
 function spreadOf(
   format: CodebookFormat,
   sample: Float32Array,
-  members: Int32Array,
+  members: Uint32Array,
   choices: GroupChoices,
   tables: Int8Array,
   table: number,

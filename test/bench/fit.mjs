@@ -11,9 +11,9 @@ import { readFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { prepareCodebook } from "../../dist/codecs/codebook-prepare.js";
 import { findFormat } from "../../dist/codecs/registry.js";
-import { assignBytes, assignInModule } from "../../dist/src/fit/assign-groups.js";
 import { fitCodebook } from "../../dist/src/fit/fit-codebook.js";
 import { fixedTables } from "../../dist/src/fit/fixed-tables.js";
+import { fitBytes, moduleSteps } from "../../dist/src/fit/module-steps.js";
 import { planSample, sampledGroups } from "../../dist/src/fit/sample.js";
 
 const ROW = 4096;
@@ -94,13 +94,13 @@ function fit(format, weights, importance, wanted, effort) {
   const runs = planSample(weights.length / ROW, ROW, format.blockSize, sampledGroups(tables, effort));
   const sample = take(runs, (row, from, to) => weights.subarray(row * ROW + from, row * ROW + to));
   const base = 1 << 20;
-  reserve(base + assignBytes(format, sample.length, true) + 4096);
-  const assign = assignInModule({ memory, ...kernels }, base);
+  reserve(base + fitBytes(format, sample.length, true) + 4096);
+  const steps = moduleSteps({ memory, ...kernels }, base);
   const start = cpuSeconds();
   const codebook = fitCodebook(format, sample, {
     tables: Math.min(256, tables),
     effort,
-    assign,
+    steps,
     ...(fixed ? { fixedTables: fixed } : {}),
     ...(importance ? { importance: take(runs, (_, from, to) => importance.subarray(from, to)) } : {}),
   });

@@ -12,10 +12,10 @@ import { test } from "vitest";
 import { bitsPerWeight, type CodebookFormat, type Effort } from "#dist/codecs/codec.js";
 import { prepareCodebook } from "#dist/codecs/codebook-prepare.js";
 import { findFormat } from "#dist/codecs/registry.js";
-import { assignBytes, assignInModule } from "#dist/src/fit/assign-groups.js";
 import { fitCodebook } from "#dist/src/fit/fit-codebook.js";
 import { FIXED_TABLE_NAMES, fixedTables } from "#dist/src/fit/fixed-tables.js";
-import { planSample } from "#dist/src/fit/sample.js";
+import { fitBytes, moduleSteps } from "#dist/src/fit/module-steps.js";
+import { planSample, sampledGroups } from "#dist/src/fit/sample.js";
 import { automaticTables } from "#dist/src/plan/table-count.js";
 import { openModel } from "#dist/src/read/open-model.js";
 import { readWeights } from "../support/read-weights.ts";
@@ -70,8 +70,7 @@ function ours(
   const bytes = (weights.length / blockSize) * blockBytes;
   const fixed = fixedTables(wanted);
   const tables = fixed ? 1 : wanted === "auto" ? automaticTables(format, bytes) : Number(wanted);
-  const groupLimit = Math.max(8192, tables * (EFFORT === "best" ? 256 : 64));
-  const runs = planSample(rows, rowLength, blockSize, groupLimit);
+  const runs = planSample(rows, rowLength, blockSize, sampledGroups(tables, EFFORT));
   const take = (of: (row: number, from: number, to: number) => Float32Array): Float32Array => {
     const parts = runs.map((run) => of(run.row, run.startColumn, run.startColumn + run.columnCount));
     const out = new Float32Array(parts.reduce((sum, part) => sum + part.length, 0));
@@ -81,12 +80,17 @@ function ours(
   };
   const sample = take((row, from, to) => weights.subarray(row * rowLength + from, row * rowLength + to));
   const base = 1 << 20;
-  reserve(base + assignBytes(format, sample.length, true) + 4096);
-  const steps = { memory, codebook_assign: kernels["codebook_assign"]!, codebook_gather: kernels["codebook_gather"]! };
+  reserve(base + fitBytes(format, sample.length, true) + 4096);
+  const steps = {
+    memory,
+    codebook_errors: kernels["codebook_errors"]!,
+    codebook_assign: kernels["codebook_assign"]!,
+    codebook_improve: kernels["codebook_improve"]!,
+  };
   const codebook = fitCodebook(format, sample, {
     tables,
     effort: EFFORT,
-    assign: assignInModule(steps, base),
+    steps: moduleSteps(steps, base),
     ...(fixed ? { fixedTables: fixed } : {}),
     ...(importance ? { importance: take((_, from, to) => importance.subarray(from, to)) } : {}),
   });

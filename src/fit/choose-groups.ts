@@ -1,0 +1,73 @@
+/**
+ * Which groups of a sample the fit works on. Error is in proportion to energy, so a few groups of large energy matter
+ * more than many of small: groups are drawn with a chance in proportion to their energy, and each is scaled so that it
+ * weighs as much as those it stands for (all have the same energy then; a table fits a scaled group as well as it fits
+ * the group). Heavy tails are learned from as many groups as light ones that way. The draw is systematic: equal steps
+ * through the sum of energies. No chance is involved.
+ */
+import type { CodebookFormat } from "../../codecs/codec.ts";
+import type { Sample } from "./assign-groups.ts";
+
+export interface ChosenGroups {
+  /** Whole groups, in an order whose every beginning is spread evenly over the sample. */
+  readonly sample: Sample;
+  /** What the weights of each group were multiplied by. */
+  readonly factors: Float64Array;
+}
+
+/** At most `limit` groups of a sample; all of them, as they are, when there are no more. */
+export function chooseGroups({ blockSize }: CodebookFormat, all: Sample, limit: number): ChosenGroups {
+  const groups = all.weights.length / blockSize;
+  const energies = groups > limit ? groupEnergies(all, blockSize) : undefined;
+  const total = energies?.reduce((sum, energy) => sum + energy, 0) ?? 0;
+  const count = total > 0 && total < Infinity ? limit : groups;
+  const sources = new Uint32Array(count);
+  const factors = new Float64Array(count).fill(1);
+  if (count === groups) {
+    for (let i = 0; i < count; i++) sources[i] = i;
+  } else {
+    const step = total / count;
+    let passed = 0;
+    let found = 0;
+    for (let group = 0; group < groups; group++) {
+      passed += energies![group]!;
+      for (; found < count && passed >= (found + 0.5) * step; found++) {
+        sources[found] = group;
+        factors[found] = Math.sqrt(step / energies![group]!);
+      }
+    }
+  }
+  const order = spreadOrder(count);
+  const weights = new Float32Array(count * blockSize);
+  const importance = all.importance && new Float32Array(count * blockSize);
+  for (let i = 0; i < count; i++) {
+    const from = sources[order[i]!]! * blockSize;
+    const factor = factors[order[i]!]!;
+    for (let j = 0; j < blockSize; j++) weights[i * blockSize + j] = all.weights[from + j]! * factor;
+    importance?.set(all.importance!.subarray(from, from + blockSize), i * blockSize);
+  }
+  return { sample: { weights, importance }, factors: Float64Array.from(order, (source) => factors[source]!) };
+}
+
+function groupEnergies({ weights, importance }: Sample, blockSize: number): Float64Array {
+  const energies = new Float64Array(weights.length / blockSize);
+  for (let group = 0; group < energies.length; group++) {
+    let energy = 0;
+    for (let at = group * blockSize; at < (group + 1) * blockSize; at++) {
+      energy += (importance === undefined ? 1 : importance[at]!) * weights[at]! * weights[at]!;
+    }
+    energies[group] = energy;
+  }
+  return energies;
+}
+
+/** 0 to count - 1 in steps of the golden ratio. */
+function spreadOrder(count: number): Uint32Array {
+  let step = Math.max(1, Math.round(count * 0.6180339887498949));
+  while (greatestCommonDivisor(step, count) !== 1) step++;
+  return Uint32Array.from({ length: count }, (_, i) => (i * step) % count);
+}
+
+function greatestCommonDivisor(a: number, b: number): number {
+  return b === 0 ? a : greatestCommonDivisor(b, a % b);
+}
