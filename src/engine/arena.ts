@@ -20,21 +20,21 @@ const MAX_TABLES = 256;
 
 /** Addresses; what a job does not need has no bytes of its own. */
 export interface Arena {
-  /** A chunk as the source file holds it, and in row order (the same place when it was never woven). */
+  /** A band as the source file holds it, and as the output will. */
   readonly stored: number;
-  readonly unwoven: number;
-  /** The chunk's weights, f32. */
-  readonly weights: number;
-  /** The chunk as blocks in row order, and as the output holds it. */
-  readonly encoded: number;
   readonly woven: number;
-  /** What the written bytes say again: blocks in row order, and weights. */
+  /** A strip of the source in row order, when it was woven. */
+  readonly unwoven: number;
+  /** The strip's weights, f32. */
+  readonly weights: number;
+  /** The strip as blocks in row order, when they are yet to be woven. */
+  readonly encoded: number;
+  /** What the strip's written bytes say again: blocks in row order, and weights. */
   readonly reread: number;
   readonly decoded: number;
   readonly importance: number;
   readonly sums: number;
   readonly productSums: number;
-  readonly sourceHash: number;
   readonly hash: number;
   readonly sourcePlan: number;
   readonly targetPlan: number;
@@ -75,33 +75,27 @@ const FLOAT_BYTES = Float32Array.BYTES_PER_ELEMENT;
 /** Lays out the buffers of a job's bands from address `base` on. */
 export function planArena(shape: JobShape, base: number): Arena {
   const { take, end } = allocator(base);
-  const { source, target, chunkRows, rowLength } = shape;
-  const chunkBytes = (side: JobSide): number => chunkRows * side.rowBytes;
-  const weightBytes = shape.isCopy ? 0 : chunkRows * rowLength * FLOAT_BYTES;
-  const stored = take(chunkBytes(source));
-  const unwoven = isWoven(source) ? take(chunkBytes(source)) : stored;
-  const weights = take(weightBytes);
-  const encoded = shape.isCopy ? unwoven : take(chunkBytes(target));
-  const woven = isWoven(target) ? take(chunkBytes(target)) : encoded;
-  const reread = isWoven(target) && !shape.isCopy ? take(chunkBytes(target)) : woven;
+  const { source, target, bandRows, stripRows, rowLength, isCopy, isVerbatim } = shape;
+  const stripBytes = (side: JobSide): number => (isWoven(side) ? stripRows * side.rowBytes : 0);
+  const weightBytes = isCopy ? 0 : stripRows * rowLength * FLOAT_BYTES;
+  const stored = take(bandRows * source.rowBytes);
   return {
     stored,
-    unwoven,
-    weights,
-    encoded,
-    woven,
-    reread,
+    woven: isVerbatim ? stored : take(bandRows * target.rowBytes),
+    unwoven: take(stripBytes(source)),
+    weights: take(weightBytes),
+    encoded: take(isCopy ? 0 : stripBytes(target)),
+    reread: take(isCopy ? 0 : stripBytes(target)),
     decoded: take(weightBytes),
     importance: take(rowLength * FLOAT_BYTES),
     sums: take(ERROR_SUM_COUNT * Float64Array.BYTES_PER_ELEMENT),
     productSums: take(2 * Float64Array.BYTES_PER_ELEMENT),
-    sourceHash: take(XXH64_STATE_BYTES),
     hash: take(XXH64_STATE_BYTES),
     sourcePlan: take(weavePlan(source.weave).length),
     targetPlan: take(weavePlan(target.weave).length),
     sourceTables: take(imageBytes(source.format)),
     targetTables: take(imageBytes(target.format)),
-    kernelRoom: take(shape.isCopy ? 0 : kernelRoom(rowLength, 0).end),
+    kernelRoom: take(isCopy ? 0 : kernelRoom(rowLength, 0).end),
     end: end(),
   };
 }

@@ -1,12 +1,13 @@
 /**
- * What a worker does with a band: chunk by chunk, read the stored bytes, bring them into the target's form, look at
- * what came out, write it at its place.
+ * What a worker does with a band: read the stored bytes; strip by strip, bring them into the target's form and look at
+ * what came out; write it all at its place.
  *
  *   copy      read -> unweave -> weave -> write                         (nothing, where both layouts are the same)
  *   convert   read -> unweave -> decode -> encode -> weave -> write, then verify what was written:
  *             unweave -> decode -> error sums, kernels on a few rows
  *   compare   read -> unweave -> decode, read the file under test, then verify as above
  */
+import type { Codebook } from "../../codecs/codec.ts";
 import { isCodebookFormat } from "../../codecs/registry.ts";
 import { QuantizeError } from "../errors.ts";
 import { readTensorRows } from "../read/read-tensor.ts";
@@ -16,6 +17,7 @@ import { seededActivations } from "../verify/seeded-activations.ts";
 import { xxh64Finish, xxh64Start, XXH64_STATE_BYTES } from "../verify/xxh64.ts";
 import { writeAll } from "../write/write-all.ts";
 import { isWoven, planArena, type Arena } from "./arena.ts";
+import type { Band } from "./bands.ts";
 import type { Backend, BoundCodec, BoundWeave, ReadyCodec } from "./backend.ts";
 import { jobShape, type JobShape } from "./job-shape.ts";
 import type { BandResult, BandTask, TensorJob, WorkerSetup } from "./tasks.types.ts";
@@ -64,19 +66,21 @@ function bindJob(
   { verify, effort, jobs }: WorkerSetup,
   backend: Backend,
   ready: ReturnType<typeof readyCodecs>,
-  { job: index, band, codebook }: BandTask,
+  index: number,
+  slice: number,
+  codebook: Codebook | undefined,
 ): BoundJob {
   const job = jobs[index]!;
   const shape = jobShape(job);
   const arena = planArena(shape, backend.base);
   const { source, target } = shape;
-  const sourceBook = job.tensor.codebooks?.[band.slice];
-  const targetBook = codebook ?? job.written?.codebooks?.[band.slice];
-  const importance = job.importance?.subarray(band.slice * shape.rowLength, (band.slice + 1) * shape.rowLength);
+  const sourceBook = job.tensor.codebooks?.[slice];
+  const targetBook = codebook ?? job.written?.codebooks?.[slice];
+  const importance = job.importance?.subarray(slice * shape.rowLength, (slice + 1) * shape.rowLength);
   if (importance !== undefined) {
     new Float32Array(backend.memory.buffer, arena.importance, shape.rowLength).set(importance);
   }
-  const key = `${index}/${band.slice}`;
+  const key = `${index}/${slice}`;
   const codecs = shape.isCopy
     ? undefined
     : {
@@ -116,95 +120,96 @@ export function bandWorker(setup: WorkerSetup, backend: Backend, files: WorkerFi
   let bound: { readonly key: string; readonly job: BoundJob } | undefined;
 
   /** Neighbouring bands mostly belong to one slice: tables are prepared once. */
-  const bind = (task: BandTask): BoundJob => {
-    const key = `${task.job}/${task.band.slice}`;
-    if (bound?.key !== key) bound = { key, job: bindJob(setup, backend, ready, task) };
+  const bind = (job: number, slice: number, codebook?: Codebook): BoundJob => {
+    const key = `${job}/${slice}`;
+    if (bound?.key !== key) bound = { key, job: bindJob(setup, backend, ready, job, slice, codebook) };
     return bound.job;
   };
 
-  /** Fills `woven` with what the target holds (or shall hold) of rows `[row, row + rows)`. */
-  const produce = (task: BoundJob, row: number, rows: number): void => {
-    const { job, shape, arena, codecs } = task;
-    const { rowLength } = shape;
-    const sourceBytes = rows * shape.source.rowBytes;
-    readTensorRows(setup.files, files.source, job.tensor, row, row + rows, bytes(arena.stored, sourceBytes));
-    backend.addToHash(arena.sourceHash, arena.stored, sourceBytes);
-    const isSameWeave = shape.isCopy && job.layout === job.tensor.layout;
-    if (isSameWeave) {
-      if (arena.woven !== arena.stored)
-        backend.memory.copyWithin(arena.woven, arena.stored, arena.stored + sourceBytes);
-      return;
-    }
-    if (isWoven(shape.source)) {
-      backend.unpack(task.sourceWeave, arena.stored, arena.unwoven, rows, shape.source.rowBytes);
-    }
+  /** Reads a band: source bytes, and those under test when there are some to compare with. */
+  const read = ({ job, shape, arena }: BoundJob, { startRow, endRow }: Band): void => {
+    const rows = endRow - startRow;
+    const stored = bytes(arena.stored, rows * shape.source.rowBytes);
+    readTensorRows(setup.files, files.source, job.tensor, startRow, endRow, stored);
+    if (!shape.isComparison) return;
+    const written = bytes(arena.woven, rows * shape.target.rowBytes);
+    readTensorRows(setup.writtenFiles, files.written, job.written!, startRow, endRow, written);
+  };
+
+  const hashOf = ({ hash }: Arena, address: number, length: number): bigint => {
+    const state = bytes(hash, XXH64_STATE_BYTES);
+    xxh64Start(state);
+    backend.addToHash(hash, address, length);
+    return xxh64Finish(state);
+  };
+
+  /** Brings a strip at `stored` into the target's form at `woven`; `row` is its first one. */
+  const convert = (task: BoundJob, stored: number, woven: number, row: number, rows: number): void => {
+    const { job, shape, arena, codecs, sourceWeave, targetWeave } = task;
+    const { rowLength, source, target } = shape;
+    const blocks = isWoven(source) ? arena.unwoven : stored;
+    if (isWoven(source)) backend.unpack(sourceWeave, stored, blocks, rows, source.rowBytes);
     if (codecs !== undefined) {
-      backend.decode(codecs.source, arena.unwoven, arena.weights, rows * rowLength);
+      backend.decode(codecs.source, blocks, arena.weights, rows * rowLength);
       if (!task.findsInSums && !backend.allFinite(arena.weights, rows * rowLength)) {
         throw notFinite(backend, arena.weights, row, rows, rowLength);
       }
     }
-    if (shape.isComparison) {
-      const wovenBytes = bytes(arena.woven, rows * shape.target.rowBytes);
-      readTensorRows(setup.writtenFiles, files.written, job.written!, row, row + rows, wovenBytes);
-      return;
-    }
+    if (shape.isComparison) return;
+    const encoded = codecs === undefined ? blocks : isWoven(target) ? arena.encoded : woven;
     if (codecs !== undefined) {
       const importance = job.importance === undefined ? 0 : arena.importance;
-      backend.encode(codecs.target, arena.weights, arena.encoded, rows, rowLength, importance);
+      backend.encode(codecs.target, arena.weights, encoded, rows, rowLength, importance);
     }
-    if (isWoven(shape.target)) {
-      backend.pack(task.targetWeave, arena.encoded, arena.woven, rows, shape.target.rowBytes);
-    }
+    if (isWoven(target)) backend.pack(targetWeave, encoded, woven, rows, target.rowBytes);
+    else if (encoded !== woven) backend.memory.copyWithin(woven, encoded, encoded + rows * target.rowBytes);
   };
 
-  /** Decodes what `woven` holds and adds up how far it is from `weights`. */
-  const check = ({ shape, arena, codecs, targetWeave }: BoundJob, row: number, rows: number): void => {
-    const { rowLength } = shape;
-    if (isWoven(shape.target)) {
-      backend.unpack(targetWeave, arena.woven, arena.reread, rows, shape.target.rowBytes);
-    }
-    backend.decode(codecs!.target, arena.reread, arena.decoded, rows * rowLength);
+  /** Decodes the strip at `woven` and adds up how far it is from `weights`; kernels see its first `sampled` rows. */
+  const check = (task: BoundJob, woven: number, row: number, rows: number, sampled: number): void => {
+    const { shape, arena, codecs, targetWeave, checkProducts } = task;
+    const { rowLength, target } = shape;
+    const blocks = isWoven(target) ? arena.reread : woven;
+    if (isWoven(target)) backend.unpack(targetWeave, woven, blocks, rows, target.rowBytes);
+    backend.decode(codecs!.target, blocks, arena.decoded, rows * rowLength);
     backend.addErrorSums(arena.weights, arena.decoded, rows, rowLength, arena.sums);
     const [, weights, decoded] = new Float64Array(backend.memory.buffer, arena.sums, ERROR_SUM_COUNT);
     if (!Number.isFinite(weights)) throw notFinite(backend, arena.weights, row, rows, rowLength);
-    if (!Number.isFinite(decoded)) {
-      throw notRepresentable(backend, arena, row, rows, rowLength, shape.target.format.name);
-    }
+    if (!Number.isFinite(decoded)) throw notRepresentable(backend, arena, row, rows, rowLength, target.format.name);
+    if (sampled > 0) checkProducts?.(woven, arena.weights, sampled, arena.productSums);
   };
 
-  return (task) => {
+  return ({ job: index, index: bandIndex, band, codebook }) => {
     const start = performance.now();
-    const job = bind(task);
-    const { arena, shape } = job;
-    xxh64Start(bytes(arena.sourceHash, XXH64_STATE_BYTES));
-    xxh64Start(bytes(arena.hash, XXH64_STATE_BYTES));
+    const task = bind(index, band.slice, codebook);
+    const { job, arena, shape, checkProducts } = task;
+    const { stripRows, source, target, rowLength } = shape;
+    const { startRow, endRow } = band;
     const sums = new Float64Array(backend.memory.buffer, arena.sums, ERROR_SUM_COUNT).fill(0);
     const productSums = new Float64Array(backend.memory.buffer, arena.productSums, 2).fill(0);
-    const sampleEnd = task.band.startRow + sampledRows(task.index, shape.rowLength);
+    const sampleEnd = startRow + sampledRows(bandIndex, rowLength);
     const isChecked = !shape.isCopy && setup.verify !== "off";
-    for (let row = task.band.startRow; row < task.band.endRow; row += shape.chunkRows) {
-      const rows = Math.min(shape.chunkRows, task.band.endRow - row);
-      const length = rows * shape.target.rowBytes;
-      produce(job, row, rows);
-      backend.addToHash(arena.hash, arena.woven, length);
-      if (isChecked) check(job, row, rows);
-      if (isChecked && row < sampleEnd) {
-        job.checkProducts?.(arena.woven, arena.weights, Math.min(rows, sampleEnd - row), arena.productSums);
-      }
-      const output = files.outputs[job.job.outputFile];
-      if (output !== undefined) {
-        writeAll(output, bytes(arena.woven, length), job.job.outputOffset + row * shape.target.rowBytes);
-      }
+    read(task, band);
+    const sourceHash = hashOf(arena, arena.stored, (endRow - startRow) * source.rowBytes);
+    for (let row = startRow; row < endRow && !shape.isVerbatim; row += stripRows) {
+      const rows = Math.min(stripRows, endRow - row);
+      const woven = arena.woven + (row - startRow) * target.rowBytes;
+      convert(task, arena.stored + (row - startRow) * source.rowBytes, woven, row, rows);
+      if (isChecked) check(task, woven, row, rows, Math.min(rows, sampleEnd - row));
+    }
+    const length = (endRow - startRow) * target.rowBytes;
+    const output = files.outputs[job.outputFile];
+    if (output !== undefined) {
+      writeAll(output, bytes(arena.woven, length), job.outputOffset + startRow * target.rowBytes);
     }
     return {
-      job: task.job,
-      index: task.index,
-      rows: task.band.endRow - task.band.startRow,
-      sourceHash: xxh64Finish(bytes(arena.sourceHash, XXH64_STATE_BYTES)),
-      hash: xxh64Finish(bytes(arena.hash, XXH64_STATE_BYTES)),
+      job: index,
+      index: bandIndex,
+      rows: endRow - startRow,
+      sourceHash,
+      hash: shape.isVerbatim ? sourceHash : hashOf(arena, arena.woven, length),
       ...(isChecked ? { sums: Array.from(sums) } : {}),
-      ...(isChecked && job.checkProducts !== undefined ? { products: Array.from(productSums) } : {}),
+      ...(isChecked && checkProducts !== undefined ? { products: Array.from(productSums) } : {}),
       seconds: (performance.now() - start) / 1000,
     };
   };

@@ -1,11 +1,10 @@
-/** Everything about a job that follows from its names and shape: formats, weaves, sizes of a row and of a chunk. */
+/** Everything about a job that follows from its names and shape: formats, weaves, sizes of rows, bands and strips. */
 import { rowBytes, type Codec, type CodebookFormat } from "../../codecs/codec.ts";
 import { findFormat } from "../../codecs/registry.ts";
 import type { Weave } from "../../layouts/layout.ts";
 import { findWeave } from "../../layouts/registry.ts";
 import { rowCount, sliceCount } from "../read/model.ts";
-import { rowsPerBand } from "./bands.ts";
-import { rowsPerChunk } from "./chunks.ts";
+import { rowsPerBand, rowsPerStrip } from "./bands.ts";
 import type { TensorJob } from "./tasks.types.ts";
 
 /** One side of a job. */
@@ -24,8 +23,13 @@ export interface JobShape {
   readonly target: JobSide;
   /** The target's block format is the source's: bytes are woven anew, not encoded. */
   readonly isCopy: boolean;
+  /** A copy whose weave stays the same too: bytes pass as they are. */
+  readonly isVerbatim: boolean;
   readonly isComparison: boolean;
-  readonly chunkRows: number;
+  /** Rows that are read and written at a time: the longest band. */
+  readonly bandRows: number;
+  /** Rows that are worked on at a time. */
+  readonly stripRows: number;
 }
 
 function sideOf(codec: string, layout: string, rowLength: number): JobSide {
@@ -41,16 +45,19 @@ export function jobShape({ tensor, codec, layout, written }: TensorJob): JobShap
   const rowLength = tensor.shape[0]!;
   const source = sideOf(tensor.codec, tensor.layout, rowLength);
   const target = sideOf(codec, layout, rowLength);
-  const groups = [source.weave.rowsPerGroup, target.weave.rowsPerGroup] as const;
+  const rowMultiple = Math.max(source.weave.rowsPerGroup, target.weave.rowsPerGroup);
   const sliceRows = rowCount(tensor.shape) / sliceCount(tensor.shape);
-  const chunkRows = rowsPerChunk(rowLength, Math.max(...groups));
+  const isCopy = source.format === target.format && written === undefined;
+  const bandRows = Math.min(rowsPerBand(rowLength), sliceRows);
   return {
     rowLength,
     sliceRows,
     source,
     target,
-    isCopy: source.format === target.format && written === undefined,
+    isCopy,
+    isVerbatim: isCopy && layout === tensor.layout,
     isComparison: written !== undefined,
-    chunkRows: Math.min(chunkRows, rowsPerBand(rowLength), sliceRows),
+    bandRows,
+    stripRows: Math.min(rowsPerStrip(rowLength, rowMultiple), bandRows),
   };
 }

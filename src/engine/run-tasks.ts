@@ -25,16 +25,13 @@ export interface TaskResults {
   readonly codebooks: readonly (readonly Codebook[] | undefined)[];
 }
 
-/** Fits that may be ready or in work ahead of their bands, per thread. */
-const FITS_AHEAD = 2;
-
 /** @throws the first failure of any worker, or the signal's reason */
 export async function runTasks(pool: WorkerPool, run: TaskRun): Promise<TaskResults> {
   const { setup, phase, jobBytes, onProgress, signal } = run;
   const { jobs, outputPaths } = setup;
   const schedule = makeSchedule(
     jobs.map(({ tensor, tables }) => ({ shape: tensor.shape, isFitted: tables !== undefined })),
-    FITS_AHEAD * pool.threads,
+    pool.threads,
   );
   const bands: BandResult[][] = jobs.map(() => []);
   const missing = jobs.map(({ tensor }) => bandsOf(tensor.shape).length);

@@ -1,18 +1,27 @@
 /**
- * The order of work: bands in output order, small ones batched; fits of codebooks a little ahead of the bands that
+ * The order of work: bands in output order, batched; fits of codebooks a little ahead of the bands that
  * wait for them. Pure bookkeeping, no threads.
  *
- * A fit is handed out while fewer than `fitsAhead` fitted slices lie ready or in work, so that the next tensors'
+ * A fit is handed out while fewer than two fitted slices per thread lie ready or in work, so that the next tensors'
  * tables are learned while the current ones are encoded; when no band is ready, fits go on beyond that bound. A band
  * is ready when its slice is fitted, and later bands may overtake one that waits: so with any number of threads, one
  * included, something can always run.
  */
 import type { Codebook } from "../../codecs/codec.ts";
+import { elementCount } from "../read/model.ts";
 import { bandsOf } from "./bands.ts";
 import type { BandTask, Task } from "./tasks.types.ts";
 
-/** Small bands go together in one message until they have this many weights. */
-const BATCH_WEIGHTS = 2 ** 19;
+/**
+ * Bands go together in one message until they have this many weights: a message costs both threads a fraction of a
+ * millisecond. Fewer in small models, so that each thread has some dozens and all end at about the same time.
+ */
+const MIN_BATCH_WEIGHTS = 2 ** 19;
+const MAX_BATCH_WEIGHTS = 2 ** 22;
+const BATCHES_PER_THREAD = 32;
+
+/** Fits that may be ready or in work ahead of their bands, per thread. */
+const FITS_AHEAD = 2;
 
 /** What the schedule needs to know of a job. */
 export interface ScheduledJob {
@@ -36,7 +45,10 @@ export interface Schedule {
 
 const sliceKey = (job: number, slice: number): string => `${job}/${slice}`;
 
-function batchesOf(jobs: readonly ScheduledJob[]): Batch[] {
+function batchesOf(jobs: readonly ScheduledJob[], threads: number): Batch[] {
+  const allWeights = jobs.reduce((sum, { shape }) => sum + elementCount(shape), 0);
+  const share = allWeights / (BATCHES_PER_THREAD * threads);
+  const batchWeights = Math.max(MIN_BATCH_WEIGHTS, Math.min(share, MAX_BATCH_WEIGHTS));
   const batches: Batch[] = [];
   let bands: BandTask[] = [];
   let weights = 0;
@@ -50,7 +62,7 @@ function batchesOf(jobs: readonly ScheduledJob[]): Batch[] {
   for (const [job, { shape }] of jobs.entries()) {
     for (const [index, band] of bandsOf(shape).entries()) {
       const size = (band.endRow - band.startRow) * shape[0]!;
-      if (weights + size > BATCH_WEIGHTS) flush();
+      if (weights + size > batchWeights) flush();
       bands.push({ job, index, band });
       weights += size;
     }
@@ -59,9 +71,10 @@ function batchesOf(jobs: readonly ScheduledJob[]): Batch[] {
   return batches;
 }
 
-/** @param fitsAhead how many fits may be ready or in work before their bands */
-export function makeSchedule(jobs: readonly ScheduledJob[], fitsAhead: number): Schedule {
-  const batches: (Batch | undefined)[] = batchesOf(jobs);
+/** @param threads how many will work on it: what size messages have, and how far fits run ahead */
+export function makeSchedule(jobs: readonly ScheduledJob[], threads: number): Schedule {
+  const fitsAhead = FITS_AHEAD * threads;
+  const batches: (Batch | undefined)[] = batchesOf(jobs, threads);
   /** Batches that need each slice and were not handed out yet; slices in the order of their first use. */
   const users = new Map<string, number>();
   for (const batch of batches) for (const key of batch!.needs) users.set(key, (users.get(key) ?? 0) + 1);
