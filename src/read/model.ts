@@ -25,7 +25,13 @@ export type MetadataScalar = number | bigint | boolean | string;
 /** A value with its type kept, so that writing gives the bytes that were read. */
 export type MetadataValue =
   | { readonly type: MetadataType; readonly value: MetadataScalar }
-  | { readonly type: "array"; readonly elementType: MetadataType; readonly values: ArrayLike<MetadataScalar> };
+  | {
+      readonly type: "array";
+      readonly elementType: MetadataType;
+      readonly values: ArrayLike<MetadataScalar>;
+      /** Strings that came from a file, as they lie there; `values` are decoded when asked for. */
+      readonly stored?: { readonly count: number; readonly bytes: Uint8Array };
+    };
 
 /** Key-value pairs in file order. */
 export type Metadata = Map<string, MetadataValue>;

@@ -23,6 +23,7 @@ import {
 import { ARRAY_TYPE, MAX_KEY_BYTES, METADATA_TYPES, METADATA_TYPE_BYTES } from "./gguf-types.ts";
 import type { Metadata, MetadataScalar, MetadataType, MetadataValue } from "./model.ts";
 import { quote } from "./quote.ts";
+import { readStrings } from "./stored-strings.ts";
 
 /** Longest string: the largest in real files are whole tokenizers as JSON, 30 MB. */
 const MAX_STRING_BYTES = 1 << 28;
@@ -84,7 +85,8 @@ function readValue(cursor: Cursor): MetadataValue {
   const limit = isBoxed ? MAX_BOXED_ARRAY_LENGTH : MAX_ARRAY_LENGTH;
   const most = Math.min(limit, Math.floor(bytesLeft(cursor) / METADATA_TYPE_BYTES[elementType]));
   if (count > BigInt(most)) throw badFormat(cursor, `an array of at most ${most}`, `length ${count}`, countStart);
-  return { type: "array", elementType, values: readArray(cursor, elementType, Number(count)) };
+  if (elementType === "string") return readStrings(cursor, Number(count), MAX_STRING_BYTES);
+  return { type: "array", elementType, values: readNumbers(cursor, elementType, Number(count)) };
 }
 
 function readScalar(cursor: Cursor, type: MetadataType): MetadataScalar {
@@ -120,12 +122,7 @@ function readScalar(cursor: Cursor, type: MetadataType): MetadataScalar {
 }
 
 /** Numbers stay in typed arrays, as many bytes in memory as in the file. */
-function readArray(cursor: Cursor, type: MetadataType, count: number): ArrayLike<MetadataScalar> {
-  if (type === "string") {
-    const strings: string[] = [];
-    for (let i = 0; i < count; i++) strings.push(readString(cursor, MAX_STRING_BYTES));
-    return strings;
-  }
+function readNumbers(cursor: Cursor, type: Exclude<MetadataType, "string">, count: number): ArrayLike<MetadataScalar> {
   if (type === "bool") return Array.from({ length: count }, () => readScalar(cursor, "bool"));
   // A copy of its own: typed arrays want aligned memory, and the cursor's buffer is used again.
   const bytes = readBytes(cursor, count * METADATA_TYPE_BYTES[type]).slice().buffer;

@@ -62,7 +62,9 @@ export function ggufHeaderSize({ metadata, tensors, alignment }: GgufHeader): nu
 
 function valueSize(value: MetadataValue): number {
   if (value.type !== "array") return scalarSize(value.type, value.value);
-  const { elementType, values } = value;
+  const { elementType, stored } = value;
+  if (stored !== undefined) return 4 + 8 + stored.bytes.length;
+  const { values } = value;
   if (elementType !== "string") return 4 + 8 + values.length * METADATA_TYPE_BYTES[elementType];
   let size = 4 + 8;
   for (let i = 0; i < values.length; i++) size += 8 + textByteLength(values[i] as string);
@@ -140,9 +142,16 @@ function writeValue(sink: Sink, key: string, value: MetadataValue): void {
     writeScalar(sink, key, value.type, value.value);
     return;
   }
-  const { elementType, values } = value;
+  const { elementType, stored } = value;
   writeU32(sink, ARRAY_TYPE);
   writeU32(sink, METADATA_TYPES.indexOf(elementType));
+  if (stored !== undefined) {
+    writeU64(sink, stored.count);
+    sink.bytes.set(stored.bytes, sink.position);
+    sink.position += stored.bytes.length;
+    return;
+  }
+  const { values } = value;
   writeU64(sink, values.length);
   if (ArrayBuffer.isView(values) && isStoredAs(values, elementType)) {
     sink.bytes.set(new Uint8Array(values.buffer, values.byteOffset, values.byteLength), sink.position);
