@@ -7,12 +7,13 @@ import { build } from "rolldown";
 const common = { external: (id) => !/^[./]/.test(id), platform: "node" };
 const output = { dir: "dist", sourcemap: true, entryFileNames: "[name].js" };
 
-// A group takes along what its files import: the version alone, then what parses arguments, then the main job. What
-// only other commands need is split as their lazy imports say.
+// A group takes along what its files import: the version alone, then what parses arguments, then what starts threads,
+// then the main job. What only other commands need is split as their lazy imports say.
 const groups = [
   { name: "version", test: /src\/engine\/tool-version\.ts$/, priority: 3 },
   { name: "arguments", test: /bin\/(run|commands\/quantize)\.ts$/, priority: 2 },
-  { name: "convert", test: /(bin\/(convert|side-files)|src\/quantize)\.ts$/, priority: 1 },
+  { name: "engine", test: /src\/engine\/start-engine\.ts$/, priority: 1 },
+  { name: "convert", test: /(bin\/(convert|side-files)|src\/(quantize|export-model))\.ts$/, priority: 0 },
 ];
 
 await build([
@@ -22,5 +23,10 @@ await build([
     // As deep as src/engine: what is looked for beside a module (package.json, wasm, worker) is found from both.
     output: { ...output, chunkFileNames: "src/chunks/[name].js", codeSplitting: { groups } },
   },
-  { ...common, input: { "src/engine/worker": "src/engine/worker.ts" }, output },
+  // Threads start a fifth faster when they need no loader of modules.
+  {
+    ...common,
+    input: { "src/engine/worker": "src/engine/worker.ts" },
+    output: { ...output, format: "cjs", entryFileNames: "[name].cjs" },
+  },
 ]);

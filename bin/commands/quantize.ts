@@ -2,7 +2,7 @@
 import { Command } from "commander";
 import { defaultOutput } from "../default-output.ts";
 import * as options from "../options.ts";
-import { addPlanOptions, planRequestOf, requestName, type PlanFlags } from "../plan-options.ts";
+import { addPlanOptions, planRequestOf, requestName, type PlanFlags, type PlanRequest } from "../plan-options.ts";
 import {
   addBudgetOptions,
   addRunOptions,
@@ -12,6 +12,7 @@ import {
   type RunFlags,
 } from "../run-options.ts";
 import { addSideFileOptions, type SideFlags } from "../side-file-options.ts";
+import type { Engine } from "../../src/engine/start-engine.ts";
 import { toolVersion } from "../../src/engine/tool-version.ts";
 
 interface QuantizeFlags extends RunFlags, PlanFlags, SideFlags {
@@ -25,6 +26,12 @@ async function run(input: string, flags: QuantizeFlags): Promise<void> {
     const { showPlan } = await import("../show-plan.ts");
     return showPlan(input, request, flags);
   }
+  // Threads take a tenth of a second to start: time enough to load what plans and reports.
+  const { withEngine } = await import("../../src/engine/start-engine.ts");
+  await withEngine(conversionOptionsOf(flags), (engine) => convert(input, flags, request, engine));
+}
+
+async function convert(input: string, flags: QuantizeFlags, request: PlanRequest, engine: Engine): Promise<void> {
   const [{ onEngine }, { checkSideFiles, writeSideFiles }, { quantize }, { exportModel }] = await Promise.all([
     import("../convert.ts"),
     import("../side-files.ts"),
@@ -33,11 +40,11 @@ async function run(input: string, flags: QuantizeFlags): Promise<void> {
   ]);
   const output = flags.output ?? defaultOutput(input, requestName(request));
   checkSideFiles(flags, input, output);
-  const report = await onEngine(flags, (engine) => {
-    const run = { ...conversionOptionsOf(flags), ...engine, input, output };
-    if (request.kind === "export") return exportModel({ ...request.options, ...run });
+  const report = await onEngine(flags, (ears) => {
+    const run = { ...conversionOptionsOf(flags), ...ears, input, output };
+    if (request.kind === "export") return exportModel({ ...request.options, ...run }, engine);
     const { options, effort, compat } = request;
-    return quantize({ ...options, ...(effort && { effort }), ...(compat && { compat }), ...run });
+    return quantize({ ...options, ...(effort && { effort }), ...(compat && { compat }), ...run }, engine);
   });
   await writeSideFiles(flags, report);
 }

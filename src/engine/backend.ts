@@ -17,10 +17,14 @@ export interface ReadyCodec {
   readonly image?: Uint8Array;
 }
 
-/** A codec whose image lies in the memory, at `prepared` (0: it has none). */
+/** A codec, bound to a worker's memory: its image, if it has one, lies there. */
 export interface BoundCodec {
-  readonly codec: Codec;
+  /** Address of the image, 0 without one. */
   readonly prepared: number;
+  /** Whole blocks at `src` to f32 at `dst`. */
+  decode(src: number, dst: number, weights: number): void;
+  /** Rows of f32 at `src` to row-major blocks at `dst`; `importance`: address of one f32 per column, or 0. */
+  encode(src: number, dst: number, rows: number, rowLength: number, importance: number): void;
 }
 
 /** A weave, and the address of its table for the SIMD twin. */
@@ -50,10 +54,6 @@ export interface Backend {
   bindCodec(ready: ReadyCodec, address: number): BoundCodec;
   /** `address` has room for the weave's plan. */
   bindWeave(weave: Weave, address: number): BoundWeave;
-  /** Whole blocks at `src` to f32 at `dst`. */
-  decode(codec: BoundCodec, src: number, dst: number, weights: number): void;
-  /** Rows of f32 at `src` to row-major blocks at `dst`; `importance`: address of one f32 per column, or 0. */
-  encode(codec: BoundCodec, src: number, dst: number, rows: number, rowLength: number, importance: number): void;
   /** `rows` is a multiple of the weave's group. */
   pack(weave: BoundWeave, src: number, dst: number, rows: number, rowBytes: number): void;
   unpack(weave: BoundWeave, src: number, dst: number, rows: number, rowBytes: number): void;

@@ -150,7 +150,7 @@ export function bandWorker(setup: WorkerSetup, backend: Backend, files: WorkerFi
     const blocks = isWoven(source) ? arena.unwoven : stored;
     if (isWoven(source)) backend.unpack(sourceWeave, stored, blocks, rows, source.rowBytes);
     if (codecs !== undefined) {
-      backend.decode(codecs.source, blocks, arena.weights, rows * rowLength);
+      codecs.source.decode(blocks, arena.weights, rows * rowLength);
       if (!task.findsInSums && !backend.allFinite(arena.weights, rows * rowLength)) {
         throw notFinite(backend, arena.weights, row, rows, rowLength);
       }
@@ -159,7 +159,7 @@ export function bandWorker(setup: WorkerSetup, backend: Backend, files: WorkerFi
     const encoded = codecs === undefined ? blocks : isWoven(target) ? arena.encoded : woven;
     if (codecs !== undefined) {
       const importance = job.importance === undefined ? 0 : arena.importance;
-      backend.encode(codecs.target, arena.weights, encoded, rows, rowLength, importance);
+      codecs.target.encode(arena.weights, encoded, rows, rowLength, importance);
     }
     if (isWoven(target)) backend.pack(targetWeave, encoded, woven, rows, target.rowBytes);
     else if (encoded !== woven) backend.memory.copyWithin(woven, encoded, encoded + rows * target.rowBytes);
@@ -171,7 +171,7 @@ export function bandWorker(setup: WorkerSetup, backend: Backend, files: WorkerFi
     const { rowLength, target } = shape;
     const blocks = isWoven(target) ? arena.reread : woven;
     if (isWoven(target)) backend.unpack(targetWeave, woven, blocks, rows, target.rowBytes);
-    backend.decode(codecs!.target, blocks, arena.decoded, rows * rowLength);
+    codecs!.target.decode(blocks, arena.decoded, rows * rowLength);
     backend.addErrorSums(arena.weights, arena.decoded, rows, rowLength, arena.sums);
     const [, weights, decoded] = new Float64Array(backend.memory.buffer, arena.sums, ERROR_SUM_COUNT);
     if (!Number.isFinite(weights)) throw notFinite(backend, arena.weights, row, rows, rowLength);

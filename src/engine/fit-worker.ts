@@ -56,7 +56,7 @@ export function fitWorker(
         const sliceStart = slice * sliceRows;
         readTensorRows(setup.files, files.source, tensor, sliceStart + first, sliceStart + first + group, stored);
         if (weave !== undefined) backend.unpack(weave, arena.stored, arena.unwoven, group, source.rowBytes);
-        backend.decode(codec, arena.unwoven, arena.weights, group * rowLength);
+        codec.decode(arena.unwoven, arena.weights, group * rowLength);
         if (!backend.allFinite(arena.weights, group * rowLength)) {
           const at = weights.findIndex((weight) => !Number.isFinite(weight));
           const place = `row ${sliceStart + first + Math.floor(at / rowLength)}, column ${at % rowLength}`;

@@ -26,18 +26,20 @@ export function scalarBackend(memory: Uint8Array, base: number): Backend {
       if (codebook === undefined) throw new RangeError(`${format.name}: tables expected, found none`);
       return { codec: format.bind(codebook, effort) };
     },
-    bindCodec: ({ codec }) => ({ codec, prepared: 0 }),
+    bindCodec: ({ codec }) => ({
+      prepared: 0,
+      decode(src, dst, weights) {
+        codec.decode(bytes(src, (weights / codec.blockSize) * codec.blockBytes), floats(dst, weights));
+      },
+      encode(src, dst, rows, rowLength, importance) {
+        const count = rows * rowLength;
+        codec.encode!(floats(src, count), bytes(dst, (count / codec.blockSize) * codec.blockBytes), {
+          rowLength,
+          ...(importance === 0 ? {} : { importance: floats(importance, rowLength) }),
+        });
+      },
+    }),
     bindWeave: (weave) => ({ weave, plan: 0 }),
-    decode({ codec }, src, dst, weights) {
-      codec.decode(bytes(src, (weights / codec.blockSize) * codec.blockBytes), floats(dst, weights));
-    },
-    encode({ codec }, src, dst, rows, rowLength, importance) {
-      const count = rows * rowLength;
-      codec.encode!(floats(src, count), bytes(dst, (count / codec.blockSize) * codec.blockBytes), {
-        rowLength,
-        ...(importance === 0 ? {} : { importance: floats(importance, rowLength) }),
-      });
-    },
     pack({ weave }, src, dst, rows, rowBytes) {
       pack(weave, bytes(src, rows * rowBytes), bytes(dst, rows * rowBytes), rows, rowBytes);
     },

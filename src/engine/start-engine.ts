@@ -24,8 +24,16 @@ export function startEngine({ threads = availableParallelism(), backend: wanted 
   return { pool: new WorkerPool(threads), backend, module };
 }
 
-/** Runs something with an engine of its own. */
-export async function withEngine<T>(options: RunOptions, work: (engine: Engine) => Promise<T>): Promise<T> {
+/**
+ * Runs something with an engine of its own.
+ * @param given one that was started earlier with the same options: it is used instead, and closed by whoever started it
+ */
+export async function withEngine<T>(
+  options: RunOptions,
+  work: (engine: Engine) => Promise<T>,
+  given?: Engine,
+): Promise<T> {
+  if (given !== undefined) return work(given);
   const engine = startEngine(options);
   try {
     return await work(engine);

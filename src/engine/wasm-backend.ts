@@ -41,20 +41,24 @@ export function wasmBackend(module: WebAssembly.Module, arenaBytes: number): Bac
         effort === undefined ? prepareDecoding(format, codebook!) : prepareCodebook(format, codebook!, effort);
       return { ...ready, image };
     },
-    bindCodec({ codec, image }, address) {
-      if (image === undefined) return { codec, prepared: 0 };
-      bytes.set(image, address);
-      return { codec, prepared: address };
-    },
-    decode(bound, src, dst, weights) {
-      const twin = functions[`decode_${bound.codec.name}`];
-      if (twin === undefined) scalar.decode(bound, src, dst, weights);
-      else twin(src, dst, weights / bound.codec.blockSize, bound.prepared);
-    },
-    encode(bound, src, dst, rows, rowLength, importance) {
-      const twin = functions[`encode_${bound.codec.name}`];
-      if (twin === undefined) scalar.encode(bound, src, dst, rows, rowLength, importance);
-      else twin(src, dst, rows, rowLength, importance, bound.prepared);
+    bindCodec(ready, address) {
+      const { codec, image } = ready;
+      const definition = scalar.bindCodec(ready, address);
+      const prepared = image === undefined ? 0 : address;
+      if (image !== undefined) bytes.set(image, address);
+      const decode = functions[`decode_${codec.name}`];
+      const encode = functions[`encode_${codec.name}`];
+      return {
+        prepared,
+        decode:
+          decode === undefined
+            ? definition.decode
+            : (src, dst, weights) => void decode(src, dst, weights / codec.blockSize, prepared),
+        encode:
+          encode === undefined
+            ? definition.encode
+            : (src, dst, rows, rowLength, importance) => void encode(src, dst, rows, rowLength, importance, prepared),
+      };
     },
     pack({ weave, plan }, src, dst, rows, rowBytes) {
       functions["weave_pack"]!(src, dst, rows / weave.rowsPerGroup, rowBytes / weave.format.blockBytes, plan);

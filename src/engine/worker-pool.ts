@@ -3,8 +3,8 @@ import { Worker } from "node:worker_threads";
 import { restoreFailure } from "./failure.ts";
 import type { FromWorker, Task, TaskResult, ToWorker, WorkerSetup } from "./tasks.types.ts";
 
-/** Named with its folder, so that bundles in `src/chunks` find it too. */
-const WORKER_URL = new URL("../engine/worker.js", import.meta.url);
+/** The bundle, named with its folder so that bundles in `src/chunks` find it too. */
+const WORKER_URL = new URL("../engine/worker.cjs", import.meta.url);
 
 /** One task runs, one waits: a worker never idles while its answer travels. */
 const TASKS_PER_WORKER = 2;

@@ -111,6 +111,12 @@ export function readU64(cursor: Cursor): bigint {
   return cursor.view.getBigUint64(take(cursor, 8), true);
 }
 
+/** A u64 that tells a length or a count: exact up to 2^53, and beyond that larger than any bound. */
+export function readLength(cursor: Cursor): number {
+  const offset = take(cursor, 8);
+  return cursor.view.getUint32(offset, true) + cursor.view.getUint32(offset + 4, true) * 2 ** 32;
+}
+
 export function readI64(cursor: Cursor): bigint {
   return cursor.view.getBigInt64(take(cursor, 8), true);
 }

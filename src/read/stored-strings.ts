@@ -3,7 +3,7 @@
  * are hundreds of thousands of them, of which most commands use none: they are measured when they are read, copied as
  * bytes when they are written, and decoded only for those who look.
  */
-import { badFormat, bytesLeft, readBytes, readU64, type Cursor } from "./byte-cursor.ts";
+import { badFormat, bytesLeft, readBytes, readLength, type Cursor } from "./byte-cursor.ts";
 import { decodeText } from "./lossless-utf8.ts";
 import type { MetadataValue } from "./model.ts";
 
@@ -12,10 +12,10 @@ export function readStrings(cursor: Cursor, count: number, maxBytes: number): Me
   const start = cursor.position;
   for (let i = 0; i < count; i++) {
     const at = cursor.position;
-    const length = readU64(cursor);
+    const length = readLength(cursor);
     const most = Math.min(maxBytes, bytesLeft(cursor));
-    if (Number(length) > most) throw badFormat(cursor, `a string of at most ${most} bytes`, `length ${length}`, at);
-    cursor.position += Number(length);
+    if (length > most) throw badFormat(cursor, `a string of at most ${most} bytes`, `length ${length}`, at);
+    cursor.position += length;
   }
   const byteLength = cursor.position - start;
   cursor.position = start;

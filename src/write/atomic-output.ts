@@ -2,7 +2,6 @@
  * Writing a file so that it is there whole or not at all: a temporary file beside the target, fsync, a check of what
  * was written, rename, fsync of the folder. Whatever goes wrong (an error, Ctrl-C, `process.exit`), nothing is left.
  */
-import { randomBytes } from "node:crypto";
 import {
   closeSync,
   existsSync,
@@ -116,7 +115,8 @@ export async function writeAtomically<T>(options: OutputOptions, { write, check 
 }
 
 function createTemporary(target: string, byteLength = 0): string {
-  const random = randomBytes(4).toString("hex");
+  // Unlike enough: the file is opened only if no other has the name.
+  const random = Math.floor(Math.random() * 2 ** 32).toString(16);
   const path = join(dirname(target), `.${basename(target)}.${process.pid}-${random}.partial`);
   try {
     const fd = openSync(path, "wx");
