@@ -1,14 +1,12 @@
 /** Changes the memory order of an already quantized file, without touching a value. */
-import { announce } from "./engine/announce.ts";
-import type { ConversionOptions, ConversionReport } from "./engine/conversion.types.ts";
-import { runConversion } from "./engine/run-conversion.ts";
+import { convertModel, type ConvertOptions } from "./convert-model.ts";
+import type { ConversionReport } from "./engine/conversion.types.ts";
 import { planConversion } from "./plan/plan-conversion.ts";
+import type { Plan } from "./plan/plan.types.ts";
 import { COPY } from "./plan/schemes.ts";
-import { openModel } from "./read/open-model.ts";
+import type { Model } from "./read/model.ts";
 
-export interface RepackOptions extends ConversionOptions {
-  readonly input: string;
-  readonly output: string;
+export interface RepackOptions extends ConvertOptions {
   /**
    * A layout name, or `auto:<cpu>`; `rows` unpacks. Tensors that cannot take it, and those that are read row by row,
    * stay (or go back) in rows, and are reported.
@@ -16,16 +14,17 @@ export interface RepackOptions extends ConversionOptions {
   readonly layout: string;
 }
 
-/** Packs a file: `unpack` gives back the very same tensor bytes. */
-export async function pack(options: RepackOptions): Promise<ConversionReport> {
-  const { input, output, layout } = options;
-  announce(options, "open");
-  const model = await openModel(input);
-  announce(options, "plan");
+function planRepacking(model: Model, layout: string): Plan {
   const plan = planConversion(model, { scheme: COPY, layout });
   const isPacked = layout === "rows" || plan.tensors.some((planned) => planned.layout !== "rows");
-  const warnings = isPacked ? plan.warnings : [...plan.warnings, `nothing was packed: no tensor comes in ${layout}`];
-  return runConversion({ ...plan, warnings }, output, options);
+  return isPacked
+    ? plan
+    : { ...plan, warnings: [...plan.warnings, `nothing was packed: no tensor comes in ${layout}`] };
+}
+
+/** Packs a file: `unpack` gives back the very same tensor bytes. */
+export async function pack(options: RepackOptions): Promise<ConversionReport> {
+  return convertModel(options, (model) => planRepacking(model, options.layout));
 }
 
 /** Undoes `pack`. */
