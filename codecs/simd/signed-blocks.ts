@@ -61,8 +61,12 @@ function encodeCodes(bits: i32, src: usize, dst: usize, inverse: v128): void {
   const offset: f32 = bits == 5 ? 16.5 : 8.5;
   const most = bits == 5 ? 31 : 15;
   const low = codesOfSixteen(src, inverse, offset, most), high = codesOfSixteen(src + 64, inverse, offset, most);
-  if (bits == 5) store<i32>(dst + 2, fifthBits(low) | (fifthBits(high) << 16));
-  v128.store(dst + nibblesAt(bits), joinNibbles(low, high));
+  if (bits == 5) {
+    store<i32>(dst + 2, fifthBits(low) | (fifthBits(high) << 16));
+    v128.store(dst + nibblesAt(bits), joinNibbles(low, high));
+  } else {
+    v128.store(dst + nibblesAt(bits), v128.or(low, i16x8.shl(high, 4)));
+  }
 }
 
 // @ts-ignore: decorator

@@ -28,16 +28,19 @@ export function codesAboveMin(src: usize, min: v128, inverse: v128, most: i32): 
   );
 }
 
-/** Integer part of numbers in [0, 255); NaN to 0, because pmax(0, NaN) is 0. */
+/**
+ * Integer part of numbers in [0, 255); for infinities and NaN something beyond 16 bits or below 0.
+ *
+ * In 2^23 + k the integer k is what the bits have more than those of 2^23: cheaper than a saturating conversion.
+ */
 // @ts-ignore: decorator
 @inline
 function integerPart(x: v128): v128 {
-  const whole = f32x4.trunc(f32x4.pmax(f32x4.splat(0), x));
-  // In 2^23 + k the integer k lies in the lowest bits: cheaper than a saturating conversion.
-  return v128.and(f32x4.add(whole, f32x4.splat(8388608)), i32x4.splat(0xff));
+  const two23 = f32x4.splat(8388608);
+  return i32x4.sub(f32x4.add(f32x4.trunc(x), two23), two23);
 }
 
-/** The low bytes of four vectors, none above `most`. */
+/** Four vectors of integers as bytes, none above `most`; what is beyond 16 bits becomes 0xffff, which is -1 and so 0. */
 // @ts-ignore: decorator
 @inline
 function narrowToBytes(a: v128, b: v128, c: v128, d: v128, most: i32): v128 {
