@@ -49,6 +49,21 @@ describe("rules", () => {
     expect(norms.message).toMatch(/never quantized \(blk\.0\.attn_norm\.weight, \.\.\.\)/);
     expect(plan({ scheme: "q8_0", rules: ["ffn_dwon=q4_0"], allowUnmatchedRules: true }).ruleHits[0]!.hits).toBe(0);
   });
+  test("from: the type in which a tensor is stored, and leave to encode it anew", () => {
+    const tensors = model.tensors.map((tensor) =>
+      tensor.name.includes("ffn") ? { ...tensor, codec: "q4_K" } : tensor,
+    );
+    const mixed = { ...model, tensors };
+    const scheme = { name: "again", type: "keep", rules: [{ from: ["Q4_K", "codebook"], type: "q5_K" }] };
+    const { scheme: read } = parseRecipe(JSON.stringify({ scheme }), "r.json");
+    const result = planConversion(mixed, { scheme: read });
+    expect(typeOf(result, "blk.1.ffn_up.weight")).toBe("q5_K");
+    expect(typeOf(result, "blk.1.attn_q.weight")).toBe("f16");
+    expect(result.tensors.find((t) => t.tensor.name === "blk.1.ffn_up.weight")!.reason).toBe("from q4_K");
+    expect(failure(() => planConversion(mixed, { scheme: "q5_k" })).message).toContain("--allow-requantize");
+    const wrong = failure(() => parseRecipe("scheme: q4_0\nrules:\n  - { from: q4_kb, type: q8_0 }\n", "r.yaml"));
+    expect(wrong.message).toMatch(/^r\.yaml:3:5: unknown stored type of rule 1 "q4_kb"; did you mean "q4_/);
+  });
   test("the last = separates type from pattern", () => {
     expect(parseTensorRule("a(?=b)=Q8_0@4x8")).toEqual({ match: "a(?=b)", type: "q8_0", layout: "4x8" });
     expect(parseTensorRule("a=keep")).toEqual({ match: "a", type: "keep" });

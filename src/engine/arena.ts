@@ -3,6 +3,7 @@
  * behind it, as the SIMD loops expect. Pure arithmetic, so that the plan knows what a worker needs.
  */
 import type { BlockFormat, CodebookFormat } from "../../codecs/codec.ts";
+import { MAX_TABLES } from "../../codecs/codebook-format.ts";
 import { preparedBytes } from "../../codecs/codebook-prepare.ts";
 import { isCodebookFormat } from "../../codecs/registry.ts";
 import { weavePlan } from "../../layouts/weave-plan.ts";
@@ -14,9 +15,6 @@ import { XXH64_STATE_BYTES } from "../verify/xxh64.ts";
 import type { JobShape, JobSide } from "./job-shape.ts";
 
 const ALIGNMENT = 64;
-
-/** Tables are numbered by a byte. */
-const MAX_TABLES = 256;
 
 /** Addresses; what a job does not need has no bytes of its own. */
 export interface Arena {
