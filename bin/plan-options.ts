@@ -110,7 +110,7 @@ async function givenOptions(flags: PlanFlags): Promise<Partial<PlanOptions>> {
     allowUnmatchedRules: flags.allowUnmatched,
     splitMaxBytes: flags.splitMaxSize,
     imatrix: await importanceFrom(flags),
-  } satisfies { readonly [Name in keyof PlanOptions]: PlanOptions[Name] | undefined };
+  } satisfies { [Name in Exclude<keyof PlanOptions, "overridingRules">]: PlanOptions[Name] | undefined };
   return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
 }
 

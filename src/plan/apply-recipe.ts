@@ -73,10 +73,13 @@ const RULE_KEYS: readonly (keyof Rule)[] = [
   ] as const),
   ...(["type", "layout", "tables"] as const),
 ];
-const STATED_KEYS: readonly (keyof StatedOptions)[] = [
-  ...(["layout", "tables", "tablesFrom", "onIncompatible", "allowUnmatchedRules", "allowRequantize", "pure"] as const),
-  ...(["outputType", "embeddingType", "leaveOutput", "overrideKv", "keepSplit", "splitMaxBytes"] as const),
-];
+/** The same for options. A record, so that the compiler misses one that is not written. */
+const STATED: Readonly<Record<keyof StatedOptions, true>> = {
+  ...{ layout: true, tables: true, tablesFrom: true, onIncompatible: true, allowUnmatchedRules: true },
+  ...{ allowRequantize: true, pure: true, outputType: true, embeddingType: true, leaveOutput: true },
+  ...{ overrideKv: true, keepSplit: true, splitMaxBytes: true },
+};
+const STATED_KEYS = Object.keys(STATED) as (keyof StatedOptions)[];
 const SCHEME_KEYS: readonly (keyof Recipe)[] = [
   "name",
   "type",

@@ -3,6 +3,7 @@
  * it lazily (`readRecipe` does).
  */
 import { z } from "zod";
+import type { StatedOptions } from "./plan.types.ts";
 import { ROLES } from "./tensor-role.ts";
 
 const PARTS = ["first-eighth", "first-sixteenth", "more-bits"];
@@ -58,6 +59,23 @@ export const schemeSchema = z.strictObject({
   needsImatrix: z.array(name).optional(),
 });
 
+/** A key for each option that recipes and plans state in the same words: the compiler misses none. */
+const stated = {
+  layout: name,
+  allowUnmatchedRules: z.boolean(),
+  tables,
+  tablesFrom: name,
+  onIncompatible: z.enum(["error", "fallback", "keep"]),
+  allowRequantize: z.boolean(),
+  pure: z.boolean(),
+  outputType: name,
+  embeddingType: name,
+  leaveOutput: z.boolean(),
+  overrideKv: z.array(z.string()),
+  keepSplit: z.boolean(),
+  splitMaxBytes: z.int().min(1),
+} satisfies Record<keyof StatedOptions, z.ZodType>;
+
 /** A recipe file. All but the scheme may be left out. */
 export const recipeSchema = z.strictObject({
   /** A scheme by name, or written out. */
@@ -65,18 +83,9 @@ export const recipeSchema = z.strictObject({
     error: "expected a scheme's name, or its name, type and rules",
   }),
   rules: z.array(ruleSchema).max(65536).optional(),
-  allowUnmatchedRules: z.boolean().optional(),
-  layout: name.optional(),
-  tables: tables.optional(),
-  tablesFrom: name.optional(),
+  ...z.object(stated).partial().shape,
   effort: z.enum(["fast", "normal", "best"]).optional(),
   compat: z.enum(["ik_llama.cpp"]).optional(),
-  onIncompatible: z.enum(["error", "fallback", "keep"]).optional(),
-  allowRequantize: z.boolean().optional(),
-  pure: z.boolean().optional(),
-  outputType: name.optional(),
-  embeddingType: name.optional(),
-  leaveOutput: z.boolean().optional(),
   imatrix: z
     .strictObject({
       file: z.string().min(1),
@@ -88,7 +97,4 @@ export const recipeSchema = z.strictObject({
       exclude: z.array(z.string()).optional(),
     })
     .optional(),
-  overrideKv: z.array(z.string()).optional(),
-  keepSplit: z.boolean().optional(),
-  splitMaxBytes: z.int().min(1).optional(),
 });

@@ -1,5 +1,6 @@
 /** Schemes and layouts as tables. */
-import type { Feature } from "../../layouts/targets.ts";
+import { findFormat } from "../../codecs/registry.ts";
+import { layoutsFor, TARGETS, type Feature, type Target } from "../../layouts/targets.ts";
 import type { FeatureDescription, LayoutDescription } from "../inspect/describe-layouts.ts";
 import type { SchemeDescription } from "../inspect/describe-schemes.ts";
 import { PLAIN } from "./colours.ts";
@@ -22,16 +23,15 @@ interface CodecLayouts {
 
 const FEATURE_COLUMNS: readonly Feature[] = ["dotprod", "i8mm", "sve256", "avx2"];
 
+const targetOf = (feature: Feature): Target => TARGETS.find(({ name }) => name === feature)!;
+
 const LAYOUT_COLUMNS: readonly Column<CodecLayouts>[] = [
   { title: "type", cell: ({ codec }) => codec },
   { title: "layouts", cell: ({ layouts }) => layouts.map(({ layout }) => layout).join(" ") },
   ...FEATURE_COLUMNS.map((feature): Column<CodecLayouts> => ({
     title: feature,
-    cell: ({ layouts }) =>
-      layouts
-        .filter(({ features }) => features.includes(feature))
-        .map(({ layout }) => layout)
-        .join(" ") || "rows",
+    // By preference: the second where a tensor's rows do not divide by the first.
+    cell: ({ codec }) => layoutsFor(targetOf(feature), findFormat(codec)!).join(", ") || "rows",
     style: (text, _row, { dim }) => (text.trim() === "rows" ? dim(text) : text),
   })),
 ];
