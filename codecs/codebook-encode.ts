@@ -4,8 +4,9 @@
  *
  * A group is divided by its largest weight m (mirrored, so that the largest is positive, where negative levels exist).
  *  1. For each trial scale, the sum of rows `errors[bin of weight j]` is the error of every table; divided by the
- *     square of the scale, so that trials compare. Tables t, t+16,
- *     t+32, ... compete in lane t mod 16 over all trials; the best of the (up to) sixteen winners are refined.
+ *     square of the scale, so that trials compare. Tables t, t+16, t+32, ... compete in lane t mod 16 over all trials
+ *     (with 16 tables or fewer, lane (t + trial * tables) mod 16); the best of the sixteen winners are refined. A
+ *     negative trial scale mirrors the group.
  *  2. Refining: codes at the trial scale (of single weights: rounded to whole entries, which is enough for a scale), the
  *     least-squares scale for them, the nearest level, codes at that level, and the error at that level. The least error
  *     wins, the earlier candidate on a tie.
@@ -64,6 +65,7 @@ export function groupSearch(image: Uint8Array): {
   const points = word("points");
   const dimension = word("dimension");
   const stride = word("stride");
+  const tableCount = word("tableCount");
   const bins = word("bins");
   const trials = word("trials");
   const levelCount = word("levelCount");
@@ -90,14 +92,15 @@ export function groupSearch(image: Uint8Array): {
 
   /** All tables' errors at one trial scale; winners of lanes are updated. */
   function tryScale(trial: number): void {
-    const inner = fround(floats[WORD.trialScale + trial]! * floats[WORD.innerBins]!);
-    const outer = fround(floats[WORD.trialScale + trial]! * floats[WORD.outerBins]!);
+    const trialScale = floats[WORD.trialScale + trial]!;
+    const inner = floats[WORD.innerBins]!;
+    const outer = floats[WORD.outerBins]!;
     const offset = floats[WORD.binOffset]!;
     sums.fill(0);
     for (let code = 0; code < codeCount; code++) {
       let row = 0;
       for (let d = dimension - 1; d >= 0; d--) {
-        const value = x[code * dimension + d]!;
+        const value = fround(x[code * dimension + d]! * trialScale);
         const magnitude = Math.abs(value);
         const near = fround(magnitude * inner);
         const far = fround(fround(magnitude * outer) + offset);
@@ -113,11 +116,13 @@ export function groupSearch(image: Uint8Array): {
         for (let t = 0; t < stride; t++) sums[t]! += errors[row + t]! * share;
       }
     }
-    for (let t = 0; t < stride; t++) {
+    // With few tables there are lanes to spare: other trials take those.
+    const shift = stride === LANES ? trial * tableCount : 0;
+    for (let t = 0; t < tableCount; t++) {
       // 15 bits: errors in 1/128, saturated.
       const fixed = weighted ? Math.min(sums[t]!, 0xffff) >> 1 : Math.min(sums[t]!, FAR) << 7;
       const sum = (fixed * header[WORD.trialFactor + trial]! + 0x4000) >> 15;
-      const lane = t & (LANES - 1);
+      const lane = (t + shift) & (LANES - 1);
       if (sum < winnerSum[lane]!) {
         winnerSum[lane] = sum;
         winner[lane] = trial * 256 + t;
@@ -282,11 +287,11 @@ export function groupSearch(image: Uint8Array): {
     for (let trial = 0; trial < trials; trial++) tryScale(trial);
 
     let least = Infinity;
-    for (let turn = Math.min(word("refined"), word("tableCount")); turn > 0; turn--) {
+    for (let turn = word("refined"); turn > 0; turn--) {
       let lane = 0;
       for (let other = 1; other < LANES; other++) if (winnerSum[other]! < winnerSum[lane]!) lane = other;
-      if (winnerSum[lane]! > NONE) break;
-      winnerSum[lane] = NONE + 1;
+      if (winnerSum[lane] === NONE) break;
+      winnerSum[lane] = NONE;
       const table = winner[lane]! & 255;
       const trialScale = floats[WORD.trialScale + (winner[lane]! >> 8)]!;
       const roughScale = dimension === 1 ? trialScale : fround(trialScale * FRACTION);

@@ -79,11 +79,16 @@ function searchSize(
   tables: number,
   codeBits: number,
 ): { readonly trials: readonly number[]; readonly refined: number } {
+  // Few tables do not hold a shape and its mirror image both: half the trials are mirrored.
+  if (tables <= 4) {
+    const trials = effort === "best" ? spread(10, 0.25) : effort === "normal" ? spread(7, 0.2) : spread(4, 0.15);
+    return { trials: [...trials, ...trials.map((factor) => -factor)], refined: effort === "best" ? 8 : 4 };
+  }
   const few = tables <= 32;
   if (effort === "best") return { trials: spread(few ? 16 : 9, few ? 0.25 : 0.12), refined: 8 };
   if (effort === "normal") {
     const width = codeBits === 5 ? 0.03 : 0.05;
-    return { trials: spread(few ? 9 : 3, few ? 0.2 : width), refined: few ? 3 : 2 };
+    return { trials: spread(few ? 9 : 3, few ? 0.2 : width), refined: 3 };
   }
   return { trials: spread(few ? 5 : 1, few ? 0.15 : 0), refined: 2 };
 }

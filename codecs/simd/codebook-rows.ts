@@ -1,8 +1,8 @@
 // Step 1 of the search: the errors of all tables at one trial scale, as sums of rows of the image's `errors`; tables t,
 // t + 16, t + 32, ... compete in lane t mod 16.
 import {
-  BIN_OFFSET, BINS, DIMENSION, ERRORS, GROUP_SIZE, INNER_BINS, nearestIntegers, OUTER_BINS, ROWS, STRIDE, SUMS, TRIAL_FACTOR, TRIAL_SCALE,
-  V8, WINNERS, word, X,
+  BIN_OFFSET, BINS, DIMENSION, ERRORS, GROUP_SIZE, INNER_BINS, nearestIntegers, OUTER_BINS, ROWS, STRIDE, SUMS, TABLE_COUNT, TRIAL_FACTOR,
+  TRIAL_SCALE, UNITS, V8, WINNERS, word, X,
 } from "./codebook-image";
 
 const NONE: i16 = 0x7fff;
@@ -17,23 +17,25 @@ export function clearWinners(scratch: usize): void {
   v128.store(scratch, i16x8.splat(0), WINNERS + 16);
 }
 
-/** The lane of the least sum, the lowest of equals; it will not win again. */
+/** The lane of the least sum, the lowest of equals, which will not win again; -1 when there is none left. */
 // @ts-ignore: decorator
 @inline
-export function takeWinner(scratch: usize): usize {
+export function takeWinner(scratch: usize): i32 {
   const a = v128.load(scratch, SUMS), b = v128.load(scratch, SUMS + 16);
   let least = i16x8.min_s(a, b);
   least = i16x8.min_s(least, v128.shuffle<i64>(least, least, 1, 0));
   least = i16x8.min_s(least, v128.shuffle<i32>(least, least, 1, 0, 3, 2));
   least = i16x8.min_s(least, v128.shuffle<i16>(least, least, 1, 0, 3, 2, 5, 4, 7, 6));
-  const lane = <usize>ctz(i8x16.bitmask(i8x16.narrow_i16x8_s(i16x8.eq(a, least), i16x8.eq(b, least))));
-  store<i16>(scratch + (lane << 1), NONE, SUMS);
+  if (<i16>i16x8.extract_lane_s(least, 0) == NONE) return -1;
+  const lane = ctz(i8x16.bitmask(i8x16.narrow_i16x8_s(i16x8.eq(a, least), i16x8.eq(b, least))));
+  store<i16>(scratch + (<usize>lane << 1), NONE, SUMS);
   return lane;
 }
 
 // @ts-ignore: decorator
 @inline
-function binsOf(value: v128, inner: v128, outer: v128, offset: v128, half: v128, top: v128): v128 {
+function binsOf(x: v128, scale: v128, inner: v128, outer: v128, offset: v128, half: v128, top: v128): v128 {
+  const value = f32x4.mul(x, scale);
   const magnitude = f32x4.abs(value);
   const index = nearestIntegers(f32x4.pmin(f32x4.mul(magnitude, inner), f32x4.add(f32x4.mul(magnitude, outer), offset)));
   const minus = i32x4.shr_s(value, 31);
@@ -45,15 +47,14 @@ export function findRows(image: usize, scratch: usize, trial: i32): void {
   const groupSize = <usize>word(image, GROUP_SIZE);
   const bins = word(image, BINS);
   const rowBytes = word(image, STRIDE);
-  const trialScale = load<f32>(image + TRIAL_SCALE + (<usize>trial << 2));
-  const inner = f32x4.splat(trialScale * load<f32>(image + INNER_BINS));
-  const outer = f32x4.splat(trialScale * load<f32>(image + OUTER_BINS));
+  const scale = f32x4.splat(load<f32>(image + TRIAL_SCALE + (<usize>trial << 2)));
+  const inner = f32x4.splat(load<f32>(image + INNER_BINS)), outer = f32x4.splat(load<f32>(image + OUTER_BINS));
   const offset = f32x4.splat(load<f32>(image + BIN_OFFSET));
   const half = i32x4.splat(bins >> 1), top = i32x4.splat(bins - 1);
   if (word(image, DIMENSION) == 1) {
     const stride = i32x4.splat(rowBytes);
     for (let j: usize = 0; j < groupSize; j += 4) {
-      const bin = binsOf(v128.load(scratch + (j << 2), X), inner, outer, offset, half, top);
+      const bin = binsOf(v128.load(scratch + (j << 2), X), scale, inner, outer, offset, half, top);
       v128.store(scratch + (j << 2), i32x4.mul(bin, stride), ROWS);
     }
     return;
@@ -61,18 +62,43 @@ export function findRows(image: usize, scratch: usize, trial: i32): void {
   // Pairs: second coordinate * bins + first, times the row's length.
   const strides = i32x4(rowBytes, rowBytes * bins, rowBytes, rowBytes * bins);
   for (let j: usize = 0; j < groupSize; j += 4) {
-    const part = i32x4.mul(binsOf(v128.load(scratch + (j << 2), X), inner, outer, offset, half, top), strides);
+    const part = i32x4.mul(binsOf(v128.load(scratch + (j << 2), X), scale, inner, outer, offset, half, top), strides);
     const row = i32x4.add(part, v128.shuffle<i32>(part, part, 1, 0, 3, 2));
     store<i32>(scratch + (j << 1), i32x4.extract_lane(row, 0), ROWS);
     store<i32>(scratch + (j << 1), i32x4.extract_lane(row, 2), ROWS + 4);
   }
 }
 
+// Where 16 tables or fewer compete: the lanes are turned by trial * tables, lanes without a table take no part. The sums
+// are turned in the room for units, which is free during the search.
+function competeFew(image: usize, scratch: usize, low: v128, high: v128, trial: i32): void {
+  const tableCount = word(image, TABLE_COUNT);
+  const turn = trial * tableCount & 15;
+  const factor = i16x8.splat(<i16>load<i32>(image + TRIAL_FACTOR + (<usize>trial << 2)));
+  const lanes = i16x8(0, 1, 2, 3, 4, 5, 6, 7), none = i16x8.splat(NONE);
+  const a = v128.bitselect(i16x8.q15mulr_sat_s(low, factor), none, i16x8.lt_s(lanes, i16x8.splat(<i16>tableCount)));
+  const b = v128.bitselect(i16x8.q15mulr_sat_s(high, factor), none, i16x8.lt_s(lanes, i16x8.splat(<i16>(tableCount - 8))));
+  const room = scratch + UNITS;
+  v128.store(room, a);
+  v128.store(room, b, 16);
+  v128.store(room, a, 32);
+  v128.store(room, b, 48);
+  const turned = room + (<usize>(16 - turn & 15) << 1);
+  const first = i16x8.sub(lanes, i16x8.splat(<i16>turn)), mask = i16x8.splat(15), trials = i16x8.splat(<i16>(trial << 8));
+  take(scratch, v128.load(turned), v128.load(turned, 16), v128.or(trials, v128.and(first, mask)),
+    v128.or(trials, v128.and(i16x8.add(first, i16x8.splat(8)), mask)));
+}
+
 // Tables of lanes 0..7 and 8..15 against the winners so far.
 // @ts-ignore: decorator
 @inline
 function compete(scratch: usize, low: v128, high: v128, factor: v128, lowTables: v128, highTables: v128): void {
-  const a = i16x8.q15mulr_sat_s(low, factor), b = i16x8.q15mulr_sat_s(high, factor);
+  take(scratch, i16x8.q15mulr_sat_s(low, factor), i16x8.q15mulr_sat_s(high, factor), lowTables, highTables);
+}
+
+// @ts-ignore: decorator
+@inline
+function take(scratch: usize, a: v128, b: v128, lowTables: v128, highTables: v128): void {
   const sumsA = v128.load(scratch, SUMS), sumsB = v128.load(scratch, SUMS + 16);
   v128.store(scratch, v128.bitselect(lowTables, v128.load(scratch, WINNERS), i16x8.lt_s(a, sumsA)), WINNERS);
   v128.store(scratch, v128.bitselect(highTables, v128.load(scratch, WINNERS + 16), i16x8.lt_s(b, sumsB)), WINNERS + 16);
@@ -130,6 +156,10 @@ export function sumRows(image: usize, scratch: usize, trial: i32): void {
     vector = v128.bitselect(vector, i8x16.splat(<i8>(at >> 4)), i8x16.eq(next, least));
     least = next;
   }
+  if (stride == 16) {
+    competeFew(image, scratch, i16x8.shl(i16x8.extend_low_i8x16_u(least), 7), i16x8.shl(i16x8.extend_high_i8x16_u(least), 7), trial);
+    return;
+  }
   const factor = i16x8.splat(<i16>load<i32>(image + TRIAL_FACTOR + (<usize>trial << 2)));
   const low = i16x8.add(i16x8.splat(<i16>(trial << 8)), i16x8(0, 1, 2, 3, 4, 5, 6, 7)), high = i16x8.add(low, i16x8.splat(8));
   compete(
@@ -185,6 +215,7 @@ export function sumWeightedRows(image: usize, scratch: usize, trial: i32): void 
       a = i16x8.add_sat_u(a, i16x8.extmul_low_i8x16_u(e, v));
       b = i16x8.add_sat_u(b, i16x8.extmul_high_i8x16_u(e, v));
     }
-    competeWeighted(scratch, a, b, factor, (trial << 8) + at);
+    if (stride == 16) competeFew(image, scratch, i16x8.shr_u(a, 1), i16x8.shr_u(b, 1), trial);
+    else competeWeighted(scratch, a, b, factor, (trial << 8) + at);
   }
 }

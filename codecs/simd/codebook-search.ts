@@ -1,7 +1,7 @@
 // The search for one group: see codebook-encode.ts, step by step.
 import {
   BEST_CODES, CODES, DIMENSION, ERROR, FREE_LEVELS, GROUP_SIZE, LEVEL, LEVELS, MIRRORED, REFINED, SCALE, SCRATCH, TABLE,
-  TABLE_COUNT, TRIAL_SCALE, TRIALS, V, V8, WINNERS, word, X, ZERO_BLOCK, ZERO_LEVEL,
+  TRIAL_SCALE, TRIALS, V, V8, WINNERS, word, X, ZERO_BLOCK, ZERO_LEVEL,
 } from "./codebook-image";
 import { assignCodes, assignRoughly, leastSquares, nearestLevel, squaredError, squaredUnits, toUnits } from "./codebook-refine";
 import { clearWinners, findRows, sumRows, sumWeightedRows, takeWinner } from "./codebook-rows";
@@ -89,8 +89,10 @@ export function searchGroup(image: usize, src: usize, importance: usize): void {
   const free = word(image, FREE_LEVELS) == 1;
   const isPair = word(image, DIMENSION) == 2;
   let least: f32 = Infinity;
-  for (let turn = min(word(image, REFINED), word(image, TABLE_COUNT)); turn > 0; turn--) {
-    const winner = <i32>load<i16>(scratch + (takeWinner(scratch) << 1), WINNERS);
+  for (let turn = word(image, REFINED); turn > 0; turn--) {
+    const lane = takeWinner(scratch);
+    if (lane < 0) break;
+    const winner = <i32>load<i16>(scratch + (<usize>lane << 1), WINNERS);
     const table = winner & 255;
     const trialScale = load<f32>(image + TRIAL_SCALE + (<usize>(winner >> 8) << 2));
     // Pairs are rounded to 1/64 entry, single weights to whole entries: here it is only for the scale.

@@ -34,14 +34,20 @@ export interface FitOptions {
 
 /** Groups a table should have at least. */
 const GROUPS_PER_TABLE = 2;
-/** The rounds after a split and the rounds with all tables: for each, the groups per table that it looks at. */
-const ROUNDS: Record<Effort, { readonly split: readonly number[]; readonly last: readonly number[] }> = {
-  fast: { split: Array(6).fill(8), last: [16, 16, 32, 32, 64, 64] },
-  normal: { split: Array(6).fill(16), last: [32, 32, 64, 64, 64, 128, 128] },
-  best: { split: Array(8).fill(64), last: [128, 128, 128, 128, 256, 256, 256, 256, 256, 256, 256, 256] },
+/**
+ * The rounds after a split and the rounds with all tables: for each, the groups per table that it looks at. After a
+ * split it looks at `start` at least.
+ */
+const ROUNDS: Record<
+  Effort,
+  { readonly start: number; readonly split: readonly number[]; readonly last: readonly number[] }
+> = {
+  fast: { start: 1024, split: Array(6).fill(8), last: [16, 16, 32, 32, 64, 64] },
+  normal: { start: 1024, split: Array(8).fill(16), last: [32, 32, 64, 64, 64, 128, 128] },
+  best: { start: 2048, split: Array(8).fill(64), last: [128, 128, 128, 128, 256, 256, 256, 256, 256, 256, 256, 256] },
 };
 
-/** Groups that the start and the first rounds look at. */
+/** Groups that the first table starts from. */
 const START_GROUPS = 1024;
 /** Groups that rounds with all tables look at, at least: the levels need many even when there are few tables. */
 const LAST_GROUPS = 4096;
@@ -60,7 +66,7 @@ const MOMENTUM = 0.6;
 export function fitCodebook(format: CodebookFormat, sample: Float32Array, options: FitOptions): Codebook {
   checkOptions(format, sample, options);
   const { effort } = options;
-  const { split, last } = ROUNDS[effort];
+  const { start, split, last } = ROUNDS[effort];
   // Importance of nothing but zeros (an expert that was never asked) says nothing.
   const importance = options.importance?.some((v) => v > 0) ? options.importance : undefined;
   const wanted = options.fixedTables === undefined ? options.tables : options.fixedTables.length / format.tableLength;
@@ -68,18 +74,17 @@ export function fitCodebook(format: CodebookFormat, sample: Float32Array, option
   const groups = chosen.factors.length;
   const steps = (options.steps ?? fitSteps)(format, chosen.sample);
   const levelsFor = (tables: Int8Array, choices: GroupChoices, count: number): Float32Array => {
-    const scales = choices.scales.slice(0, count);
-    const energies = entryEnergies(format, tables, choices, count, chosen.sample.importance);
+    const { wishes, energies } = levelWishes(format, tables, choices, count, chosen.sample);
     for (let g = 0; g < count; g++) {
       const factor = chosen.factors[g]!;
-      scales[g]! /= factor;
+      wishes[g]! /= factor;
       energies[g]! *= factor * factor;
     }
-    return fitLevels(scales, energies, options.levels ?? 256);
+    return fitLevels(wishes, energies, options.levels ?? 256);
   };
   if (options.fixedTables !== undefined) {
     const tables = options.fixedTables;
-    return { tables, levels: levelsFor(tables, steps.assign(tables, groups, "normal"), groups) };
+    return { tables, levels: levelsFor(tables, steps.assign(tables, groups, "best"), groups) };
   }
 
   const count = Math.max(1, Math.min(wanted, Math.floor(groups / GROUPS_PER_TABLE)));
@@ -90,7 +95,7 @@ export function fitCodebook(format: CodebookFormat, sample: Float32Array, option
     const schedule = isLast ? last : split;
     let before = entries;
     for (const [round, groupsPerTable] of schedule.entries()) {
-      const used = Math.min(groups, Math.max(isLast ? LAST_GROUPS : START_GROUPS, present * groupsPerTable));
+      const used = Math.min(groups, Math.max(isLast ? LAST_GROUPS : start, present * groupsPerTable));
       const tables = roundTables(format, entries);
       const choices = steps.assign(tables, used, "fast");
       const improved = steps.improve(entries, used);
@@ -102,7 +107,8 @@ export function fitCodebook(format: CodebookFormat, sample: Float32Array, option
         before = entries;
         entries = moved;
       } else if (isLast) {
-        return { tables: roundTables(format, improved), levels: levelsFor(tables, choices, used) };
+        const final = roundTables(format, improved);
+        return { tables: final, levels: levelsFor(final, choices, used) };
       } else {
         const next = Math.min(count, present * 2);
         entries = splitTables(format, chosen.sample, used, choices, tables, improved, next);
@@ -157,21 +163,31 @@ function startTable(format: CodebookFormat, { weights: sample, importance }: Sam
   return table;
 }
 
-/** What a unit of squared scale error costs each group: the (weighted) energy of its entries. */
-function entryEnergies(
+/** The scale that would suit each group best, 0 for none, and what a unit of squared error of it costs. */
+function levelWishes(
   { blockSize, dimension, tableLength, codeBits }: CodebookFormat,
   tables: Int8Array,
   choices: GroupChoices,
   groups: number,
-  importance: Float32Array | undefined,
-): Float64Array {
+  { weights, importance }: Sample,
+): { readonly wishes: Float32Array; readonly energies: Float64Array } {
+  const wishes = new Float32Array(groups);
   const energies = new Float64Array(groups);
-  for (let at = 0; at < groups * blockSize; at++) {
-    const group = Math.floor(at / blockSize);
-    const code = choices.codes[dimension === 1 ? at : at >> 1]!;
-    const entry =
-      tables[choices.tables[group]! * tableLength + (dimension === 1 ? code : ((at & 1) << codeBits) + code)]!;
-    energies[group]! += (importance === undefined ? 1 : importance[at]!) * entry * entry;
+  for (let group = 0; group < groups; group++) {
+    if (choices.scales[group] === 0) continue;
+    const table = choices.tables[group]! * tableLength;
+    let energy = 0;
+    let along = 0;
+    for (let at = group * blockSize; at < (group + 1) * blockSize; at++) {
+      const code = choices.codes[dimension === 1 ? at : at >> 1]!;
+      const entry = tables[table + (dimension === 1 ? code : ((at & 1) << codeBits) + code)]!;
+      const product = (importance === undefined ? 1 : importance[at]!) * entry;
+      energy += product * entry;
+      along += product * weights[at]!;
+    }
+    if (!(energy > 0)) continue;
+    wishes[group] = along / energy;
+    energies[group] = energy;
   }
-  return energies;
+  return { wishes, energies };
 }

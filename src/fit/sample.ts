@@ -8,7 +8,7 @@ import type { Effort } from "../../codecs/codec.ts";
 const SAMPLED: Readonly<Record<Effort, number>> = { fast: 256, normal: 512, best: 512 };
 const FITTED: Readonly<Record<Effort, number>> = { fast: 64, normal: 128, best: 256 };
 const MIN_SAMPLED = 8192;
-const MIN_FITTED = 4096;
+const MIN_FITTED = 8192;
 
 /** Groups in the sample for a number of tables. */
 export function sampledGroups(tables: number, effort: Effort): number {

@@ -91,8 +91,8 @@ export function roundTables({ dimension, tableLength }: CodebookFormat, entries:
 }
 
 /**
- * Splits the tables of largest error in two, until there are `count`; tables without groups are replaced as well.
- * A table is split along the principal direction of its groups' wishes, entry by entry.
+ * Splits tables until there are `wanted`: each time the one whose parts have the largest error each, into one part more.
+ * The parts lie along the principal direction of the wishes of the table's groups, entry by entry.
  */
 export function splitTables(
   format: CodebookFormat,
@@ -105,21 +105,38 @@ export function splitTables(
 ): Float64Array {
   const { tableLength } = format;
   const present = tables.length / tableLength;
-  const errors = tableErrors(choices, count, present);
-  const byError = Array.from(errors, (_, t) => t).sort((a, b) => errors[b]! - errors[a]! || a - b);
+  const parts = partsOf(tableErrors(choices, count, present), wanted);
   const next = new Float64Array(wanted * tableLength);
-  next.set(entries);
   const members = groupsByTable(choices, count, present);
-  for (let i = 0; i < wanted - present; i++) {
-    const table = byError[i]!;
+  let at = 0;
+  for (let table = 0; table < present; table++) {
+    const own = entries.subarray(table * tableLength, (table + 1) * tableLength);
+    if (parts[table] === 1) {
+      next.set(own, at);
+      at += tableLength;
+      continue;
+    }
     const shift = spreadOf(format, weights, members[table]!.subarray(0, MOST_MEMBERS), choices, tables, table);
-    for (let q = 0; q < tableLength; q++) {
-      const entry = entries[table * tableLength + q]!;
-      next[table * tableLength + q] = entry + shift[q]!;
-      next[(present + i) * tableLength + q] = entry - shift[q]!;
+    for (let part = 0; part < parts[table]!; part++, at += tableLength) {
+      // Two parts at -1 and 1, three at -1.5, 0 and 1.5, and so on.
+      const place = (part - (parts[table]! - 1) / 2) * (parts[table] === 2 ? 2 : 1.5);
+      for (let q = 0; q < tableLength; q++) next[at + q] = own[q]! + place * shift[q]!;
     }
   }
   return next;
+}
+
+/** Into how many parts each table is split. */
+function partsOf(errors: Float64Array, wanted: number): Uint16Array {
+  const parts = new Uint16Array(errors.length).fill(1);
+  for (let sum = errors.length; sum < wanted; sum++) {
+    let largest = 0;
+    for (let t = 1; t < errors.length; t++) {
+      if (errors[t]! * parts[largest]! > errors[largest]! * parts[t]!) largest = t;
+    }
+    parts[largest]!++;
+  }
+  return parts;
 }
 
 /** The groups of each table that are not zeros, in ascending order. */
