@@ -171,15 +171,18 @@ describe("what goes wrong leaves nothing behind", () => {
     }
   });
 
-  test("a weight beyond the target's range is an error, not an infinity", async () => {
+  test.each(["kernels", "off"] as const)("a weight beyond the target's range, verify %s", async (verify) => {
     const input = at("huge.gguf");
     const weights = new Float32Array(256 * 16).fill(1);
     weights[300] = 1e6;
     writeGguf(input, new Map([["general.architecture", { type: "string", value: "llama" }]]), [
       { name: "blk.0.attn_q.weight", shape: [256, 16], type: 0, bytes: new Uint8Array(weights.buffer) },
     ]);
-    const error = await attempt("huge", { scheme: "f16" }, input);
-    expect(error.message).toContain("row 1, column 44: 1000000 is beyond the range of f16");
+    for (const scheme of ["f16", "q4_0"]) {
+      const error = await attempt(`huge-${verify}-${scheme}`, { scheme, verify }, input);
+      expect(error.code).toBe("bad-data");
+      expect(error.message).toContain(`row 1, column 44: 1000000 is beyond the range of ${scheme}`);
+    }
   });
 
   test("a missed budget", async () => {

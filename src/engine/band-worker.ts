@@ -7,8 +7,8 @@
  *             unweave -> decode -> error sums, kernels on a few rows
  *   compare   read -> unweave -> decode, read the file under test, then verify as above
  */
-import type { Codebook } from "../../codecs/codec.ts";
-import { isCodebookFormat } from "../../codecs/registry.ts";
+import type { BlockFormat, Codebook } from "../../codecs/codec.ts";
+import { findFormat, isCodebookFormat } from "../../codecs/registry.ts";
 import { QuantizeError } from "../errors.ts";
 import { readTensorRows } from "../read/read-tensor.ts";
 import { ERROR_SUM_COUNT } from "../verify/error-sums.ts";
@@ -41,11 +41,16 @@ interface BoundJob {
    * them; all other encoders make some block of them.
    */
   readonly findsInSums: boolean;
+  /** Nothing will be decoded later, and weights may be too large for the target's scales: those are decoded here. */
+  readonly checksRange: boolean;
   readonly sourceWeave: BoundWeave;
   readonly targetWeave: BoundWeave;
   /** Absent where no kernels are run. */
   readonly checkProducts: ReturnType<Backend["bindKernel"]>;
 }
+
+/** Whatever it holds, the half-precision scale of any block can hold a fraction of it. */
+const NARROW = findFormat("f16");
 
 /** Codecs of the slices that were worked on last: two tensors may be under way at a time, with source and target. */
 const READY_CODECS = 8;
@@ -99,6 +104,7 @@ function bindJob(
     shape,
     arena,
     codecs,
+    checksRange: verify === "off" && !shape.isCopy && source.format !== NARROW && !isCodebookFormat(target.format),
     findsInSums: verify !== "off" && !isCodebookFormat(target.format),
     sourceWeave: backend.bindWeave(source.weave, arena.sourcePlan),
     targetWeave,
@@ -160,6 +166,12 @@ export function bandWorker(setup: WorkerSetup, backend: Backend, files: WorkerFi
     if (codecs !== undefined) {
       const importance = job.importance === undefined ? 0 : arena.importance;
       codecs.target.encode(arena.weights, encoded, rows, rowLength, importance);
+      if (task.checksRange) {
+        codecs.target.decode(encoded, arena.decoded, rows * rowLength);
+        if (!backend.allFinite(arena.decoded, rows * rowLength)) {
+          throw notRepresentable(backend, arena, row, rows, rowLength, target.format);
+        }
+      }
     }
     if (isWoven(target)) backend.pack(targetWeave, encoded, woven, rows, target.rowBytes);
     else if (encoded !== woven) backend.memory.copyWithin(woven, encoded, encoded + rows * target.rowBytes);
@@ -175,7 +187,7 @@ export function bandWorker(setup: WorkerSetup, backend: Backend, files: WorkerFi
     backend.addErrorSums(arena.weights, arena.decoded, rows, rowLength, arena.sums);
     const [, weights, decoded] = new Float64Array(backend.memory.buffer, arena.sums, ERROR_SUM_COUNT);
     if (!Number.isFinite(weights)) throw notFinite(backend, arena.weights, row, rows, rowLength);
-    if (!Number.isFinite(decoded)) throw notRepresentable(backend, arena, row, rows, rowLength, target.format.name);
+    if (!Number.isFinite(decoded)) throw notRepresentable(backend, arena, row, rows, rowLength, target.format);
     if (sampled > 0) checkProducts?.(woven, arena.weights, sampled, arena.productSums);
   };
 
@@ -223,18 +235,21 @@ function notFinite(backend: Backend, address: number, row: number, rows: number,
   return new QuantizeError("bad-data", `${place}: expected a finite weight, found ${weights[at]}`);
 }
 
-/** The first finite weight whose block could not hold it. */
+/** The largest weight of the first block that could not hold its weights. */
 function notRepresentable(
   backend: Backend,
   arena: Arena,
   row: number,
   rows: number,
   rowLength: number,
-  codec: string,
+  { name, blockSize }: BlockFormat,
 ): QuantizeError {
   const decoded = new Float32Array(backend.memory.buffer, arena.decoded, rows * rowLength);
   const weights = new Float32Array(backend.memory.buffer, arena.weights, rows * rowLength);
-  const at = decoded.findIndex((weight) => !Number.isFinite(weight));
+  const first = decoded.findIndex((weight) => !Number.isFinite(weight));
+  let at = first - (first % blockSize);
+  const end = at + blockSize;
+  for (let i = at; i < end; i++) if (Math.abs(weights[i]!) > Math.abs(weights[at]!)) at = i;
   const place = `row ${row + Math.floor(at / rowLength)}, column ${at % rowLength}`;
-  return new QuantizeError("bad-data", `${place}: ${weights[at]} is beyond the range of ${codec}`);
+  return new QuantizeError("bad-data", `${place}: ${weights[at]} is beyond the range of ${name}`);
 }
