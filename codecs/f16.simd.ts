@@ -37,7 +37,7 @@ export function decode_f16(src: usize, dst: usize, blocks: i32): void {
   for (; src + 64 <= end; src += 64, dst += 128) {
     const first = i16x8.max_u(aboveSmallest(src), aboveSmallest(src + 16));
     const greatest = i16x8.max_u(first, i16x8.max_u(aboveSmallest(src + 32), aboveSmallest(src + 48)));
-    if (i16x8.all_true(i16x8.lt_u(greatest, i16x8.splat(0x7800)))) {
+    if (!v128.any_true(i16x8.sub_sat_u(greatest, i16x8.splat(0x77ff)))) {
       v128.store(dst, extendNormal(v128.load16x4_s(src)));
       v128.store(dst, extendNormal(v128.load16x4_s(src, 8)), 16);
       v128.store(dst, extendNormal(v128.load16x4_s(src, 16)), 32);

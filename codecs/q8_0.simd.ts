@@ -1,6 +1,6 @@
 // Twin of q8_0.ts. Magnitudes are compared as integers, whose order is that of the floats, with NaN above all.
 import { f16BitsOfScales, splatF16 } from "./simd/half";
-import { greatestIntOfEach, inverseOrNaN, storeHalves } from "./simd/lanes";
+import { greatestIntOfEach, inverseOrNaN, inverseOrZero, storeHalves } from "./simd/lanes";
 
 const BLOCK_SIZE: i32 = 32;
 const BLOCK_BYTES: usize = 34;
@@ -23,16 +23,18 @@ export function encode_q8_0(src: usize, dst: usize, rows: i32, rowLength: i32, i
 @inline
 function encodeFour(s0: usize, s1: usize, s2: usize, s3: usize, d0: usize, d1: usize, d2: usize, d3: usize): void {
   const amax = greatestIntOfEach(largest(s0), largest(s1), largest(s2), largest(s3));
-  if (v128.any_true(f32x4.ne(amax, amax))) {
-    encodeWithNaN(s0, d0);
-    encodeWithNaN(s1, d1);
-    encodeWithNaN(s2, d2);
-    encodeWithNaN(s3, d3);
+  if (!i32x4.all_true(f32x4.lt(amax, f32x4.splat(Infinity)))) {
+    encodeNotFinite(s0, d0);
+    encodeNotFinite(s1, d1);
+    encodeNotFinite(s2, d2);
+    encodeNotFinite(s3, d3);
     return;
   }
   const scale = f32x4.div(amax, f32x4.splat(127));
   const bits = f16BitsOfScales(scale);
-  const inverse = inverseOrNaN(scale);
+  // An inverse that overflows makes infinities, and those codes of 0: as an inverse of 0 does.
+  let inverse = inverseOrZero(scale);
+  inverse = v128.and(inverse, f32x4.lt(inverse, f32x4.splat(Infinity)));
   storeHalves(bits, d0, d1, d2, d3);
   encodeCodes(s0, d0 + 2, v128.shuffle<f32>(inverse, inverse, 0, 0, 0, 0));
   encodeCodes(s1, d1 + 2, v128.shuffle<f32>(inverse, inverse, 1, 1, 1, 1));
@@ -53,10 +55,10 @@ function largest(src: usize): v128 {
 }
 
 /**
- * A block as the scalar definition has it: a NaN is forgotten by the next weight, with all that was before it, so codes
+ * A block with infinities or NaN as the scalar definition has it: a NaN is forgotten by the next weight, with all that was before it, so codes
  * may pass 127 and wrap.
  */
-function encodeWithNaN(src: usize, dst: usize): void {
+function encodeNotFinite(src: usize, dst: usize): void {
   let amax: f32 = 0;
   for (let j: usize = 0; j < 128; j += 4) {
     const magnitude = abs<f32>(load<f32>(src + j));
@@ -66,7 +68,7 @@ function encodeWithNaN(src: usize, dst: usize): void {
   v128.store16_lane(dst, f16BitsOfScales(scale), 0);
   const inverse = inverseOrNaN(scale);
   for (let j: usize = 0; j < 32; j++) {
-    const q = i32x4.extract_lane(code(v128.load32_splat(src + (j << 2)), inverse), 0);
+    const q = i32x4.extract_lane(i32x4.trunc_sat_f32x4_s(towardsNearest(v128.load32_splat(src + (j << 2)), inverse)), 0);
     store<i8>(dst + 2 + j, q == i32.MAX_VALUE ? 0 : <i8>q);
   }
 }
@@ -86,13 +88,20 @@ function encodeSixteen(src: usize, inverse: v128): v128 {
   return i8x16.narrow_i16x8_s(a, b);
 }
 
-/** Nearest, halves away from zero: truncation after adding the largest f32 below one half, with the sign of x. */
+/** Codes of finite weights: in 1.5 * 2^23 + k the integer k is what the bits have more than those of 1.5 * 2^23. */
 // @ts-ignore: decorator
 @inline
 function code(weights: v128, inverse: v128): v128 {
+  const origin = f32x4.splat(12582912);
+  return i32x4.sub(f32x4.add(f32x4.trunc(towardsNearest(weights, inverse)), origin), origin);
+}
+
+/** What truncation makes the nearest integer, halves away from zero: x plus the largest f32 below one half, with its sign. */
+// @ts-ignore: decorator
+@inline
+function towardsNearest(weights: v128, inverse: v128): v128 {
   const x = f32x4.mul(weights, inverse);
-  const half = v128.or(v128.and(x, i32x4.splat(0x80000000)), i32x4.splat(0x3effffff));
-  return i32x4.trunc_sat_f32x4_s(f32x4.add(x, half));
+  return f32x4.add(x, v128.or(v128.and(x, i32x4.splat(0x80000000)), i32x4.splat(0x3effffff)));
 }
 
 export function decode_q8_0(src: usize, dst: usize, blocks: i32): void {
