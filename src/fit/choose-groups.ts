@@ -38,15 +38,21 @@ export function chooseGroups({ blockSize }: CodebookFormat, all: Sample, limit: 
     }
   }
   const order = spreadOrder(count);
-  const weights = new Float32Array(count * blockSize);
-  const importance = all.importance && new Float32Array(count * blockSize);
-  for (let i = 0; i < count; i++) {
-    const from = sources[order[i]!]! * blockSize;
-    const factor = factors[order[i]!]!;
-    for (let j = 0; j < blockSize; j++) weights[i * blockSize + j] = all.weights[from + j]! * factor;
-    importance?.set(all.importance!.subarray(from, from + blockSize), i * blockSize);
+  const spread = order.map((place) => sources[place]!);
+  const scales = Float64Array.from(order, (place) => factors[place]!);
+  const weights = pickGroups(all.weights, blockSize, spread);
+  if (count < groups) for (let at = 0; at < weights.length; at++) weights[at]! *= scales[Math.floor(at / blockSize)]!;
+  const importance = all.importance && pickGroups(all.importance, blockSize, spread);
+  return { sample: { weights, importance }, factors: scales };
+}
+
+function pickGroups(values: Float32Array, blockSize: number, groups: Uint32Array): Float32Array {
+  const picked = new Float32Array(groups.length * blockSize);
+  for (let i = 0; i < groups.length; i++) {
+    const from = groups[i]! * blockSize;
+    for (let j = 0; j < blockSize; j++) picked[i * blockSize + j] = values[from + j]!;
   }
-  return { sample: { weights, importance }, factors: Float64Array.from(order, (source) => factors[source]!) };
+  return picked;
 }
 
 function groupEnergies({ weights, importance }: Sample, blockSize: number): Float64Array {
