@@ -13,8 +13,8 @@ import { rowCount, sliceCount } from "../read/model.ts";
 
 const MIN_BAND_WEIGHTS = 2 ** 20;
 const BAND_ROW_MULTIPLE = 16;
-/** f32 weights and their decoded twins take 128 KiB. Halving it again gains nothing: the calls begin to cost. */
-const STRIP_WEIGHTS = 2 ** 14;
+/** f32 weights and their decoded twins take 256 KiB. Half of it costs more in calls, twice as much more in misses. */
+const STRIP_WEIGHTS = 2 ** 15;
 
 /** Rows `[startRow, endRow)` of a tensor, counted over all slices; all of them lie in slice `slice`. */
 export interface Band {

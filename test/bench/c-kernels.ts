@@ -1,7 +1,7 @@
 // Static cycle counts of the C kernels' inner loops: GCC's code read by llvm-mca's model of a processor. One iteration
 // is a block of 32 weights in one row (row-major) or four (woven), with one activation row or four.
 //
-//   CPU=neoverse-v1 MCA=llvm-mca-19 npx vitest run --config vitest.bench.config.ts c-kernels
+//   CPU=neoverse-v1 MCA=llvm-mca-19 npm run bench c-kernels
 import { execFileSync } from "node:child_process";
 import { mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";

@@ -2,8 +2,8 @@
 // freedom), through the whole tool: the command line with its own samples, as users run it. Beside them ggml's own
 // encoders, on the first PEER_ROWS rows of the same tensors.
 //
-//   npx vitest run --config vitest.bench.config.ts generated-tensors
-//   TABLES=64 EFFORT=best SCHEMES="q4_cb q3_cb" PEERS=no npx vitest run --config vitest.bench.config.ts generated-tensors
+//   npm run bench generated-tensors
+//   TABLES=64 EFFORT=best SCHEMES="q4_cb q3_cb" PEERS=no npm run bench generated-tensors
 //
 // Beside each error: how many times the rate-distortion bound of a Gaussian, 2^(-2R), at the true bits per weight.
 import { spawnSync } from "node:child_process";

@@ -1,7 +1,7 @@
 // Our own kernels against each other, in one run: rows and interleaved layouts, one activation row (matrix-vector) and
 // four and eight at a time (matrix-matrix). Cases take turns, so that a noisy machine hits all of them; medians.
 //
-//   npx vitest run --config vitest.bench.config.ts kernels
+//   npm run bench kernels
 import { readFileSync } from "node:fs";
 import { test } from "vitest";
 import { prepareDecoding } from "#dist/codecs/codebook-prepare.js";

@@ -2,8 +2,8 @@
 // true bits per weight: learned tables and levels are counted. Beside it the gain over the rate-distortion bound of a
 // Gaussian, 2^(-2R): how many times more error than the best possible code of that size.
 //
-//   npx vitest run --config vitest.bench.config.ts quality
-//   MODEL=model.gguf TABLES=256 EFFORT=best npx vitest run --config vitest.bench.config.ts quality
+//   npm run bench quality
+//   MODEL=model.gguf TABLES=256 EFFORT=best npm run bench quality
 //
 // MODEL: a float model, or `gaussian` / `student` (5 degrees), a generated tensor of SIZE x SIZE (default 1024).
 import { readFileSync } from "node:fs";
