@@ -19,7 +19,8 @@ export interface ChosenGroups {
 export function chooseGroups({ blockSize }: CodebookFormat, all: Sample, limit: number): ChosenGroups {
   const groups = all.weights.length / blockSize;
   const energies = groups > limit ? groupEnergies(all, blockSize) : undefined;
-  const total = energies?.reduce((sum, energy) => sum + energy, 0) ?? 0;
+  let total = 0;
+  for (const energy of energies ?? []) total += energy;
   const count = total > 0 && total < Infinity ? limit : groups;
   const sources = new Uint32Array(count);
   const factors = new Float64Array(count).fill(1);
@@ -38,19 +39,29 @@ export function chooseGroups({ blockSize }: CodebookFormat, all: Sample, limit: 
     }
   }
   const order = spreadOrder(count);
-  const spread = order.map((place) => sources[place]!);
-  const scales = Float64Array.from(order, (place) => factors[place]!);
-  const weights = pickGroups(all.weights, blockSize, spread);
-  if (count < groups) for (let at = 0; at < weights.length; at++) weights[at]! *= scales[Math.floor(at / blockSize)]!;
+  const spread = new Uint32Array(count);
+  const scales = new Float64Array(count);
+  for (let i = 0; i < count; i++) {
+    spread[i] = sources[order[i]!]!;
+    scales[i] = factors[order[i]!]!;
+  }
+  const weights = pickGroups(all.weights, blockSize, spread, scales);
   const importance = all.importance && pickGroups(all.importance, blockSize, spread);
   return { sample: { weights, importance }, factors: scales };
 }
 
-function pickGroups(values: Float32Array, blockSize: number, groups: Uint32Array): Float32Array {
+function pickGroups(
+  values: Float32Array,
+  blockSize: number,
+  groups: Uint32Array,
+  factors?: Float64Array,
+): Float32Array {
   const picked = new Float32Array(groups.length * blockSize);
   for (let i = 0; i < groups.length; i++) {
     const from = groups[i]! * blockSize;
-    for (let j = 0; j < blockSize; j++) picked[i * blockSize + j] = values[from + j]!;
+    const to = i * blockSize;
+    const factor = factors === undefined ? 1 : factors[i]!;
+    for (let j = 0; j < blockSize; j++) picked[to + j] = values[from + j]! * factor;
   }
   return picked;
 }
@@ -71,7 +82,9 @@ function groupEnergies({ weights, importance }: Sample, blockSize: number): Floa
 function spreadOrder(count: number): Uint32Array {
   let step = Math.max(1, Math.round(count * 0.6180339887498949));
   while (greatestCommonDivisor(step, count) !== 1) step++;
-  return Uint32Array.from({ length: count }, (_, i) => (i * step) % count);
+  const order = new Uint32Array(count);
+  for (let i = 0; i < count; i++) order[i] = (i * step) % count;
+  return order;
 }
 
 function greatestCommonDivisor(a: number, b: number): number {
