@@ -70,7 +70,7 @@ test.each([
   "%s, packed, exported to %s: llama.cpp loads it; mean KL divergence at most %f",
   async (scheme, to, bound) => {
     const packed = join(folder, `${scheme}-4x8.gguf`);
-    const output = join(folder, `${scheme}-${to}.gguf`);
+    const output = join(folder, `${scheme}-exported-to-${to}.gguf`);
     await quantize({ input: F16, output: packed, scheme, layout: "4x8", force: true });
     await exportModel({ input: packed, output, to });
     const { klDivergence, perplexity } = speak(output, 20);
