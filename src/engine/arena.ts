@@ -7,14 +7,13 @@ import { MAX_TABLES } from "../../codecs/codebook-format.ts";
 import { preparedBytes } from "../../codecs/codebook-prepare.ts";
 import { isCodebookFormat } from "../../codecs/registry.ts";
 import { weavePlan } from "../../layouts/weave-plan.ts";
+import { allocator } from "../allocator.ts";
 import { fitBytes } from "../fit/module-steps.ts";
 import { kernelScratchBytes, preparedRowBytes } from "../kernels/kernel-numbers.ts";
 import { ERROR_SUM_COUNT } from "../verify/error-sums.ts";
 import { SAMPLE_ROWS } from "../verify/kernel-check.ts";
 import { XXH64_STATE_BYTES } from "../verify/xxh64.ts";
 import type { JobShape, JobSide } from "./job-shape.ts";
-
-const ALIGNMENT = 64;
 
 /** Addresses; what a job does not need has no bytes of its own. */
 export interface Arena {
@@ -51,21 +50,6 @@ export function isWoven({ weave }: JobSide): boolean {
 /** Bytes of the image of a format's learned tables, as many as it may have. */
 function imageBytes(format: BlockFormat): number {
   return isCodebookFormat(format) ? preparedBytes(format, MAX_TABLES) : 0;
-}
-
-type Take = (bytes: number) => number;
-
-/** Hands out addresses from `base` on; `end` is the first byte behind the last buffer. */
-function allocator(base: number): { readonly take: Take; readonly end: () => number } {
-  let end = base;
-  return {
-    take(bytes) {
-      const address = Math.ceil(end / ALIGNMENT) * ALIGNMENT;
-      end = address + bytes + ALIGNMENT;
-      return address;
-    },
-    end: () => end,
-  };
 }
 
 const FLOAT_BYTES = Float32Array.BYTES_PER_ELEMENT;

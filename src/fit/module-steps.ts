@@ -1,6 +1,8 @@
 /** The steps of a round of fitting in the WebAssembly module: the sample lies in its memory for the time of the fit. */
+import { MAX_TABLES } from "../../codecs/codebook-format.ts";
 import type { CodebookFormat } from "../../codecs/codec.ts";
 import { binCentres, errorUnit, preparedBytes, prepareTables, WORD } from "../../codecs/codebook-prepare.ts";
+import { ALIGNMENT, allocator } from "../allocator.ts";
 import type { GroupChoices, MakeFitSteps } from "./assign-groups.ts";
 import { HISTOGRAM_BINS } from "./improve-entries.ts";
 
@@ -32,19 +34,12 @@ export interface FitModule {
   ) => void;
 }
 
-const ALIGNMENT = 64;
-const MAX_TABLES = 256;
 const MAX_BINS = 256;
 
 /** Where everything lies, from `base` on. */
 function places(format: CodebookFormat, weights: number, hasImportance: boolean, base: number) {
   const groups = weights / format.blockSize;
-  let next = base;
-  const take = (bytes: number): number => {
-    const at = Math.ceil(next / ALIGNMENT) * ALIGNMENT;
-    next = at + bytes + ALIGNMENT;
-    return at;
-  };
+  const { take, end } = allocator(base);
   return {
     groups,
     src: take(weights * 4),
@@ -58,7 +53,7 @@ function places(format: CodebookFormat, weights: number, hasImportance: boolean,
     order: take((groups + MAX_TABLES + 1) * 4),
     sums: take(Math.max(HISTOGRAM_BINS, format.tableLength) * 16),
     entries: take(MAX_TABLES * format.tableLength * 8),
-    end: next,
+    end: end(),
   };
 }
 
