@@ -10,10 +10,10 @@ const output = { dir: "dist", sourcemap: true, entryFileNames: "[name].js" };
 // A group takes along what its files import: the version alone, then what parses arguments, then what starts threads,
 // then the main job. What only other commands need is split as their lazy imports say.
 const groups = [
-  { name: "version", test: /src\/engine\/tool-version\.ts$/, priority: 3 },
+  { name: "version", test: /src\/text\/version\.ts$/, priority: 3 },
   { name: "arguments", test: /bin\/(run|commands\/quantize)\.ts$/, priority: 2 },
   { name: "engine", test: /src\/engine\/start-engine\.ts$/, priority: 1 },
-  { name: "convert", test: /(bin\/(convert|side-files)|src\/(quantize|export-model))\.ts$/, priority: 0 },
+  { name: "convert", test: /(bin\/(convert|side-files)|src\/jobs\/(quantize|export-model))\.ts$/, priority: 0 },
 ];
 
 await build([
@@ -26,7 +26,7 @@ await build([
   // Threads start a fifth faster when they need no loader of modules.
   {
     ...common,
-    input: { "src/engine/worker": "src/engine/worker.ts" },
+    input: { "src/engine/worker": "src/engine/worker/worker.ts" },
     output: { ...output, format: "cjs", entryFileNames: "[name].cjs" },
   },
 ]);

@@ -1,5 +1,6 @@
 /** The frame around everything that runs on the engine: progress, Ctrl-C, and the report at the end. */
-import type { ConversionReport, RunOptions, VerificationReport } from "../src/engine/conversion.types.ts";
+import type { RunOptions } from "../src/engine/run-options.ts";
+import type { ConversionReport, VerificationReport } from "../src/jobs/conversion.types.ts";
 import { QuantizeError } from "../src/errors.ts";
 import { conversionText } from "../src/report/conversion-text.ts";
 import { verificationText } from "../src/report/verification-text.ts";

@@ -3,7 +3,7 @@ import { writeFileSync } from "node:fs";
 import type { Weave } from "../layouts/layout.ts";
 import { drawLayout } from "../src/inspect/draw-layout.ts";
 import { drawLayoutSvg } from "../src/inspect/draw-layout-svg.ts";
-import { printable } from "../src/report/printable.ts";
+import { printable } from "../src/text/printable.ts";
 import { writeAtomically } from "../src/write/atomic-output.ts";
 import { hasColours, print, printJson } from "./output.ts";
 

@@ -1,7 +1,7 @@
 /** What people and programs are told when something went wrong. */
 import { writeSync } from "node:fs";
 import { exitCode, QuantizeError } from "../src/errors.ts";
-import { printable } from "../src/report/printable.ts";
+import { printable } from "../src/text/printable.ts";
 import { printJson } from "./output.ts";
 
 /** The exit code of a run that was interrupted, as shells count it: 128 + SIGINT. */

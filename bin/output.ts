@@ -1,6 +1,6 @@
 /** stdout: the result and nothing else, in text or JSON. */
-import { colours } from "../src/report/colours.ts";
-import type { TableOptions } from "../src/report/text-table.ts";
+import { colours } from "../src/text/colours.ts";
+import type { TableOptions } from "../src/text/text-table.ts";
 
 /** How tables are shown on stdout: as wide as the terminal, coloured unless `--no-color` was given. */
 export function stdoutView({ color }: { readonly color: boolean }): TableOptions {

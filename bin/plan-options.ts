@@ -4,7 +4,8 @@ import { QuantizeError } from "../src/errors.ts";
 import type { Imatrix } from "../src/imatrix/imatrix.types.ts";
 import type { AppliedRecipe } from "../src/plan/apply-recipe.ts";
 import type { ExportPlanOptions } from "../src/plan/plan-export.ts";
-import type { PlanOptions, StatedOptions } from "../src/plan/plan.types.ts";
+import type { PlanOptions } from "../src/plan/plan.ts";
+import type { StatedOptions } from "../src/plan/recipes/recipe-file.types.ts";
 import { collect, parseInteger, parseSize } from "./options.ts";
 
 /** What commander collects; where the option is not called what the planner calls it, see `givenOptions`. */
@@ -127,7 +128,7 @@ export async function planRequestOf(flags: PlanFlags): Promise<PlanRequest> {
   }
   if (flags.recipe !== undefined) {
     const [{ readRecipe }, { applyRecipe }] = await Promise.all([
-      import("../src/plan/read-recipe.ts"),
+      import("../src/plan/recipes/read-recipe.ts"),
       import("../src/plan/apply-recipe.ts"),
     ]);
     return { kind: "scheme", ...applyRecipe(readRecipe(flags.recipe), flags.recipe, given) };

@@ -2,9 +2,9 @@
  * Progress on stderr: a spinner while a file is opened and planned, a bar with rate and time left while weights move.
  * Only on a terminal; in a pipe or a log, and with --quiet, nothing is written.
  */
-import type { Progress } from "../src/engine/conversion.types.ts";
-import { formatBytes, formatCount, formatDuration } from "../src/report/format-number.ts";
-import { printable, truncateMiddle } from "../src/report/printable.ts";
+import type { Progress } from "../src/engine/run-options.ts";
+import { formatBytes, formatCount, formatDuration } from "../src/text/format-number.ts";
+import { printable, truncateMiddle } from "../src/text/printable.ts";
 
 const PHASE_TEXT: Readonly<Record<Progress["phase"], string>> = {
   open: "opening",

@@ -5,7 +5,7 @@ import { writeSync } from "node:fs";
 const args = process.argv.slice(2);
 if (args.length === 1 && (args[0] === "--version" || args[0] === "-v")) {
   // What scripts ask first and most: nothing else is loaded, not even Node's console.
-  const { toolVersion } = await import("../src/engine/tool-version.ts");
+  const { toolVersion } = await import("../src/text/version.ts");
   writeSync(1, `${toolVersion()}\n`);
 } else {
   const { run } = await import("./run.ts");

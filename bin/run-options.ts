@@ -1,6 +1,6 @@
 /** Options of every command that runs on the engine and writes a file. */
 import { Option, type Command } from "commander";
-import type { ConversionOptions } from "../src/engine/conversion.types.ts";
+import type { ConversionOptions } from "../src/jobs/conversion.types.ts";
 import * as options from "./options.ts";
 
 /** What commander collects for any command that computes. */

@@ -4,7 +4,7 @@ import { CommanderError } from "commander";
 import { buildProgram, COMMANDS } from "./commands.ts";
 import { reportFailure } from "./failure.ts";
 import { QuantizeError } from "../src/errors.ts";
-import { nearestName } from "../src/nearest-name.ts";
+import { nearestName } from "../src/text/nearest-name.ts";
 
 /** Commander's complaint in our words: one line, with the command that was meant where one is near. */
 function usageError(error: CommanderError, args: readonly string[]): QuantizeError {

@@ -2,7 +2,7 @@
 import { planMemory } from "../src/engine/plan-memory.ts";
 import { planConversion } from "../src/plan/plan-conversion.ts";
 import { planExport } from "../src/plan/plan-export.ts";
-import { openModel } from "../src/read/open-model.ts";
+import { openModel } from "../src/open/open-model.ts";
 import { summarizePlan } from "../src/report/plan-summary.ts";
 import { planText } from "../src/report/plan-text.ts";
 import type { PlanRequest } from "./plan-options.ts";

@@ -1,8 +1,8 @@
 /** Files that a run may write beside its result: the manifest and the report. Refused before the work, written after. */
 import { writeFileSync } from "node:fs";
-import type { ConversionReport } from "../src/engine/conversion.types.ts";
+import type { ConversionReport } from "../src/jobs/conversion.types.ts";
 import { QuantizeError } from "../src/errors.ts";
-import { readManifest } from "../src/read-manifest.ts";
+import { readManifest } from "../src/open/read-manifest.ts";
 import { htmlReport } from "../src/report/html-report.ts";
 import { checkOutput, writeAtomically } from "../src/write/atomic-output.ts";
 import type { SideFlags } from "./side-file-options.ts";

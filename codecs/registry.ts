@@ -1,39 +1,39 @@
 /**
  * Every block format the project knows, one line each. Names are looked up in any letter case.
  */
-import { bf16 } from "./bf16.ts";
+import { bf16 } from "./floats/bf16.ts";
 import type { BlockFormat, Codec, CodebookFormat, Codebook } from "./codec.ts";
-import { f16 } from "./f16.ts";
-import { f32 } from "./f32.ts";
-import { f64 } from "./f64.ts";
-import { f8_e4m3, f8_e5m2 } from "./f8.ts";
-import { i16, i32, i64, i8 } from "./integers.ts";
-import { iq1_m, iq1_s } from "./iq1.ts";
-import { iq2_s, iq2_xs, iq2_xxs } from "./iq2.ts";
-import { iq3_s, iq3_xxs } from "./iq3.ts";
-import { iq4_nl } from "./iq4_nl.ts";
-import { iq4_xs } from "./iq4_xs.ts";
-import { mxfp4 } from "./mxfp4.ts";
-import { nvfp4 } from "./nvfp4.ts";
-import { q1_0 } from "./q1_0.ts";
-import { q2_0 } from "./q2_0.ts";
-import { q2_cb, q2_cb_g64 } from "./q2_cb.ts";
-import { q2_K } from "./q2_K.ts";
-import { q3_cb, q3_cb2, q3_cb_g64 } from "./q3_cb.ts";
-import { q3_K } from "./q3_K.ts";
-import { q4_0 } from "./q4_0.ts";
-import { q4_1 } from "./q4_1.ts";
-import { q4_cb, q4_cb_g64 } from "./q4_cb.ts";
-import { q4_K } from "./q4_K.ts";
-import { q5_0 } from "./q5_0.ts";
-import { q5_1 } from "./q5_1.ts";
-import { q5_cb, q5_cb_g64 } from "./q5_cb.ts";
-import { q5_K } from "./q5_K.ts";
-import { q6_K } from "./q6_K.ts";
-import { q8_0 } from "./q8_0.ts";
-import { q8_1 } from "./q8_1.ts";
-import { q8_K } from "./q8_K.ts";
-import { tq1_0, tq2_0 } from "./ternary.ts";
+import { f16 } from "./floats/f16.ts";
+import { f32 } from "./floats/f32.ts";
+import { f64 } from "./floats/f64.ts";
+import { f8_e4m3, f8_e5m2 } from "./floats/f8.ts";
+import { i16, i32, i64, i8 } from "./floats/integers.ts";
+import { iq1_m, iq1_s } from "./lattice/iq1.ts";
+import { iq2_s, iq2_xs, iq2_xxs } from "./lattice/iq2.ts";
+import { iq3_s, iq3_xxs } from "./lattice/iq3.ts";
+import { iq4_nl } from "./lookup/iq4_nl.ts";
+import { iq4_xs } from "./lookup/iq4_xs.ts";
+import { mxfp4 } from "./lookup/mxfp4.ts";
+import { nvfp4 } from "./lookup/nvfp4.ts";
+import { q1_0 } from "./blocks/q1_0.ts";
+import { q2_0 } from "./blocks/q2_0.ts";
+import { q2_cb, q2_cb_g64 } from "./codebooks/q2_cb.ts";
+import { q2_K } from "./k-quants/q2_K.ts";
+import { q3_cb, q3_cb2, q3_cb_g64 } from "./codebooks/q3_cb.ts";
+import { q3_K } from "./k-quants/q3_K.ts";
+import { q4_0 } from "./blocks/q4_0.ts";
+import { q4_1 } from "./blocks/q4_1.ts";
+import { q4_cb, q4_cb_g64 } from "./codebooks/q4_cb.ts";
+import { q4_K } from "./k-quants/q4_K.ts";
+import { q5_0 } from "./blocks/q5_0.ts";
+import { q5_1 } from "./blocks/q5_1.ts";
+import { q5_cb, q5_cb_g64 } from "./codebooks/q5_cb.ts";
+import { q5_K } from "./k-quants/q5_K.ts";
+import { q6_K } from "./k-quants/q6_K.ts";
+import { q8_0 } from "./blocks/q8_0.ts";
+import { q8_1 } from "./blocks/q8_1.ts";
+import { q8_K } from "./k-quants/q8_K.ts";
+import { tq1_0, tq2_0 } from "./blocks/ternary.ts";
 
 // prettier-ignore
 const FORMATS: readonly (Codec | CodebookFormat)[] = [

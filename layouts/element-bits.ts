@@ -108,7 +108,7 @@ const STOCK: Readonly<Record<string, PartsOf>> = {
   tq2_0: (j) => [bitPair("qs", j, "code"), half("d", "scale")],
 };
 
-/** Codebook formats: spans of 32 weights as codecs/codebook-codes.ts cuts them, then scale level and table. */
+/** Codebook formats: spans of 32 weights as codecs/codebooks/codebook-codes.ts cuts them, then scale level and table. */
 function codebookParts(format: CodebookFormat, column: number): readonly ElementPart[] {
   const { codeBits, dimension, fields } = format;
   const codes = fields.filter(({ role }) => role === "codes").map(({ name }) => name);

@@ -1,21 +1,18 @@
 /** The public API: every command of the command line is one of these functions. */
-export { diffModels, type DiffOptions, type ModelDifference, type TensorDifference } from "./diff-models.ts";
-export { dequantize, type DequantizeOptions } from "./dequantize.ts";
+export { diffModels, type DiffOptions, type ModelDifference, type TensorDifference } from "./jobs/diff-models.ts";
+export { dequantize, type DequantizeOptions } from "./jobs/dequantize.ts";
+export type { Progress, RunOptions } from "./engine/run-options.ts";
+export type { BackendName } from "./engine/worker/backend.ts";
 export type {
-  BackendName,
   ComparedTensor,
   ConversionOptions,
   ConversionReport,
-  Progress,
-  Quality,
-  QualityBudget,
-  RunOptions,
   TensorReport,
   Totals,
   VerificationReport,
-  VerifyLevel,
-} from "./engine/conversion.types.ts";
-export { exportModel, type ExportOptions } from "./export-model.ts";
+} from "./jobs/conversion.types.ts";
+export type { Quality, QualityBudget, VerifyLevel } from "./verify/quality.types.ts";
+export { exportModel, type ExportOptions } from "./jobs/export-model.ts";
 export { exitCode, QuantizeError, type ErrorCode } from "./errors.ts";
 export { readImatrix } from "./imatrix/read-imatrix.ts";
 export type { Imatrix, ImatrixFilter } from "./imatrix/imatrix.types.ts";
@@ -24,21 +21,22 @@ export { describeSchemes, type SchemeDescription } from "./inspect/describe-sche
 export { inspectCodebooks, type InspectedCodebook } from "./inspect/inspect-codebooks.ts";
 export { inspectElement, type ElementOptions, type InspectedElement } from "./inspect/inspect-element.ts";
 export { inspectModel, type InspectOptions, type Inspection } from "./inspect/inspect-model.ts";
-export { findTensor } from "./inspect/tensor-reader.ts";
+export { findTensor } from "./open/tensor-reader.ts";
 export { generateKernels, type GenerateOptions } from "./kernels/c/generate-kernels.ts";
 export { applyRecipe, type AppliedRecipe } from "./plan/apply-recipe.ts";
 export { formatRecipe, recipeForModel } from "./plan/format-recipe.ts";
 export { planConversion } from "./plan/plan-conversion.ts";
-export type { IncompatiblePolicy, Plan, PlanOptions, TensorPlan } from "./plan/plan.types.ts";
-export { parseRecipe, readRecipe } from "./plan/read-recipe.ts";
-export type { RecipeFile } from "./plan/recipe-file.types.ts";
-export type { Recipe, Rule } from "./plan/recipe.types.ts";
-export { findScheme } from "./plan/schemes.ts";
-export { quantize, type QuantizeOptions } from "./quantize.ts";
-export { readManifest } from "./read-manifest.ts";
+export type { Plan, PlanOptions, TensorPlan } from "./plan/plan.ts";
+export type { IncompatiblePolicy } from "./plan/recipes/recipe-file.types.ts";
+export { parseRecipe, readRecipe } from "./plan/recipes/read-recipe.ts";
+export type { RecipeFile } from "./plan/recipes/recipe-file.types.ts";
+export type { Recipe, Rule } from "./plan/recipes/recipe.types.ts";
+export { findScheme } from "./plan/recipes/schemes.ts";
+export { quantize, type QuantizeOptions } from "./jobs/quantize.ts";
+export { readManifest } from "./open/read-manifest.ts";
 export type { Metadata, MetadataValue, Model, Tensor } from "./read/model.ts";
-export { openModel } from "./read/open-model.ts";
-export { pack, unpack, type RepackOptions } from "./repack.ts";
+export { openModel } from "./open/open-model.ts";
+export { pack, unpack, type RepackOptions } from "./jobs/repack.ts";
 export { htmlReport } from "./report/html-report.ts";
-export { verify, type VerifyOptions } from "./verify.ts";
-export type { Manifest } from "./write/manifest.ts";
+export { verify, type VerifyOptions } from "./jobs/verify.ts";
+export type { Manifest } from "./container/manifest.ts";

@@ -4,32 +4,92 @@ import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
-/** Each folder may import from itself and from what stands to its right. */
-const ORDER = ["bin", "src", "layouts", "codecs"];
+
+/**
+ * The rooms of the house, top to bottom: each may import from itself and from those below it. A file belongs to the
+ * room with the longest name that its path begins with.
+ */
+const ROOMS = [
+  "bin",
+  "src", // index.ts: the library's door
+  "src/report",
+  "src/inspect",
+  "src/jobs",
+  "src/engine",
+  "src/engine/worker",
+  "src/write",
+  "src/plan",
+  "src/plan/recipes",
+  "src/verify",
+  "src/kernels",
+  "src/fit",
+  "src/imatrix",
+  "src/open",
+  "src/container",
+  "src/read/hugging-face",
+  "src/read/safetensors",
+  "src/read/gguf",
+  "src/read",
+  "src/text",
+  "layouts",
+  "codecs",
+];
+
+/** Files of `src` that every room may use. */
+const COMMON = ["src/errors.ts", "src/allocator.ts", "src/version.ts"];
 
 function sources(folder: string): string[] {
   return readdirSync(join(ROOT, folder), { recursive: true, encoding: "utf8" })
     .filter((path) => path.endsWith(".ts"))
-    .map((path) => join(folder, path));
+    .map((path) => join(folder, path).replaceAll("\\", "/"));
 }
 
+/** Files that a file of ours imports, as paths from the root; of specifiers without an ending, the `.ts` file. */
 function importsOf(path: string): string[] {
   const text = readFileSync(join(ROOT, path), "utf8");
-  const specifiers = text.matchAll(/(?:\bfrom\s*|\bimport\s*\(?\s*|new URL\(\s*)["'](\.{1,2}\/[^"']+)["']/g);
-  return [...specifiers].map(([, target]) => relative(ROOT, resolve(ROOT, dirname(path), target!)));
+  const specifiers = text.matchAll(/(?:\bfrom\s*|\bimport\s*\(?\s*)["'](\.{1,2}\/[^"']+)["']/g);
+  return [...specifiers].map(([, target]) => {
+    const found = relative(ROOT, resolve(ROOT, dirname(path), target!)).replaceAll("\\", "/");
+    return found.endsWith(".ts") ? found : `${found}.ts`;
+  });
 }
 
-test("dependencies point one way: bin -> src -> layouts -> codecs", () => {
-  const wrong: string[] = [];
-  for (const [rank, folder] of ORDER.entries()) {
-    for (const path of sources(folder)) {
-      for (const target of importsOf(path)) {
-        const targetRank = ORDER.indexOf(target.split("/")[0]!);
-        if (targetRank >= 0 && targetRank < rank) wrong.push(`${path} imports ${target}`);
-      }
-    }
-  }
+const FILES = ["bin", "src", "layouts", "codecs"].flatMap(sources);
+
+/** Position in `ROOMS`, or its length for what stands below all of them. */
+function rankOf(path: string): number {
+  if (COMMON.includes(path)) return ROOMS.length;
+  const rooms = ROOMS.filter((room) => path.startsWith(`${room}/`));
+  return ROOMS.indexOf(rooms.reduce((longest, room) => (room.length > longest.length ? room : longest), ""));
+}
+
+test("every file has its room", () => {
+  expect(FILES.filter((path) => rankOf(path) < 0)).toEqual([]);
+  const loose = FILES.filter((path) => /^src\/[^/]+$/.test(path) && path !== "src/index.ts" && !COMMON.includes(path));
+  expect(loose.filter((path) => !path.endsWith(".d.ts"))).toEqual([]);
+});
+
+test("rooms import downwards only", () => {
+  const wrong = FILES.flatMap((path) =>
+    importsOf(path)
+      .filter((target) => rankOf(target) < rankOf(path))
+      .map((target) => `${path} imports ${target}`),
+  );
   expect(wrong).toEqual([]);
+});
+
+test("no file imports itself by way of others", () => {
+  const imports = new Map(FILES.map((path) => [path, importsOf(path)]));
+  const done = new Set<string>();
+  const cycles: string[] = [];
+  const visit = (path: string, trail: readonly string[]): void => {
+    if (trail.includes(path)) cycles.push([...trail.slice(trail.indexOf(path)), path].join(" -> "));
+    if (trail.includes(path) || done.has(path)) return;
+    for (const target of imports.get(path) ?? []) visit(target, [...trail, path]);
+    done.add(path);
+  };
+  for (const path of FILES) visit(path, []);
+  expect(cycles).toEqual([]);
 });
 
 test("codecs import nothing but codecs", () => {

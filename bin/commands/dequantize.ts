@@ -1,6 +1,6 @@
 /** `quantize dequantize`: back to floats, for programs that know nothing else. */
 import { Command, Option } from "commander";
-import { dequantize } from "../../src/dequantize.ts";
+import { dequantize } from "../../src/jobs/dequantize.ts";
 import { onEngine } from "../convert.ts";
 import { defaultOutput } from "../default-output.ts";
 import * as options from "../options.ts";

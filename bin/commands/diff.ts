@@ -1,6 +1,6 @@
 /** `quantize diff`: two model files beside each other; exit code 1 when they differ, as diff(1). */
 import { Command } from "commander";
-import { diffModels } from "../../src/diff-models.ts";
+import { diffModels } from "../../src/jobs/diff-models.ts";
 import { diffText } from "../../src/report/diff-text.ts";
 import { runOnEngine } from "../convert.ts";
 import { print, printJson, stdoutView } from "../output.ts";

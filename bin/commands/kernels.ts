@@ -1,7 +1,7 @@
 /** `quantize kernels`: C code that reads packed tensors on the machine they are for. */
 import { writeFileSync } from "node:fs";
 import { Command, Option } from "commander";
-import { unknownName } from "../../src/nearest-name.ts";
+import { unknownName } from "../../src/text/nearest-name.ts";
 import { C_FORMATS } from "../../src/kernels/c/formats.ts";
 import { generateKernels } from "../../src/kernels/c/generate-kernels.ts";
 import { writeAtomically } from "../../src/write/atomic-output.ts";

@@ -1,6 +1,6 @@
 /** `quantize pack` and `quantize unpack`: the memory order of a file that is quantized already. */
 import { Command } from "commander";
-import { pack, unpack } from "../../src/repack.ts";
+import { pack, unpack } from "../../src/jobs/repack.ts";
 import { onEngine } from "../convert.ts";
 import { defaultOutput } from "../default-output.ts";
 import * as options from "../options.ts";

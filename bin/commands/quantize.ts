@@ -13,7 +13,7 @@ import {
 } from "../run-options.ts";
 import { addSideFileOptions, type SideFlags } from "../side-file-options.ts";
 import type { Engine } from "../../src/engine/start-engine.ts";
-import { toolVersion } from "../../src/engine/tool-version.ts";
+import { toolVersion } from "../../src/text/version.ts";
 
 interface QuantizeFlags extends RunFlags, PlanFlags, SideFlags {
   readonly output?: string;
@@ -35,8 +35,8 @@ async function convert(input: string, flags: QuantizeFlags, request: PlanRequest
   const [{ onEngine }, { checkSideFiles, writeSideFiles }, { quantize }, { exportModel }] = await Promise.all([
     import("../convert.ts"),
     import("../side-files.ts"),
-    import("../../src/quantize.ts"),
-    import("../../src/export-model.ts"),
+    import("../../src/jobs/quantize.ts"),
+    import("../../src/jobs/export-model.ts"),
   ]);
   const output = flags.output ?? defaultOutput(input, requestName(request));
   checkSideFiles(flags, input, output);

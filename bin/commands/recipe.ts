@@ -2,8 +2,8 @@
 import { Command } from "commander";
 import { formatRecipe, recipeForModel } from "../../src/plan/format-recipe.ts";
 import { planConversion } from "../../src/plan/plan-conversion.ts";
-import { findScheme } from "../../src/plan/schemes.ts";
-import { openModel } from "../../src/read/open-model.ts";
+import { findScheme } from "../../src/plan/recipes/schemes.ts";
+import { openModel } from "../../src/open/open-model.ts";
 import * as options from "../options.ts";
 import { print, printJson } from "../output.ts";
 

@@ -1,6 +1,6 @@
 /** `quantize verify`: a finished file against its manifest and its original. */
 import { Command, Option } from "commander";
-import { verify } from "../../src/verify.ts";
+import { verify } from "../../src/jobs/verify.ts";
 import { onEngine } from "../convert.ts";
 import { addBudgetOptions, addRunOptions, conversionOptionsOf, type RunFlags } from "../run-options.ts";
 

@@ -5,13 +5,13 @@
 import { availableParallelism } from "node:os";
 import type { Effort } from "../../codecs/codec.ts";
 import { QuantizeError } from "../errors.ts";
-import type { Plan } from "../plan/plan.types.ts";
-import { planArena, planFitArena } from "./arena.ts";
-import { DEFAULT_MAX_MEMORY } from "./conversion.types.ts";
-import { fitWeights } from "./fit-worker.ts";
-import { jobShape } from "./job-shape.ts";
-import { jobsOf } from "./jobs.ts";
-import type { TensorJob } from "./tasks.types.ts";
+import type { Plan } from "../plan/plan.ts";
+import { planArena, planFitArena } from "./worker/arena.ts";
+import { DEFAULT_MAX_MEMORY } from "./run-options.ts";
+import { fitWeights } from "./worker/fit-worker.ts";
+import { jobShape } from "./worker/job-shape.ts";
+import { jobsOf } from "./tensor-jobs.ts";
+import type { TensorJob } from "./worker/tasks.types.ts";
 
 const MIB = 2 ** 20;
 /** Node with this program loaded, the compiled module, and room for the collector's habits (measured: see docs). */

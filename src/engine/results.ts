@@ -2,8 +2,8 @@
 import { findFormat } from "../../codecs/registry.ts";
 import { combineHashes } from "../verify/xxh64.ts";
 import { cosineOf, ERROR_SUM_COUNT, nmseOf } from "../verify/error-sums.ts";
-import type { Quality } from "./conversion.types.ts";
-import type { BandResult } from "./tasks.types.ts";
+import type { Quality } from "../verify/quality.types.ts";
+import type { BandResult } from "./worker/tasks.types.ts";
 
 /** One tensor's bands, taken together. */
 export interface TensorResult {

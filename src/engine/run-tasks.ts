@@ -1,12 +1,12 @@
 /** Drives a pool through all bands of all jobs, and gathers what comes back by tensor. */
 import type { Codebook } from "../../codecs/codec.ts";
 import { elementCount, rowCount, sliceCount } from "../read/model.ts";
-import { bandsOf } from "./bands.ts";
-import { startSyncing } from "./background-sync.ts";
-import type { Phase, Progress } from "./conversion.types.ts";
+import { bandsOf } from "./worker/bands.ts";
+import { startSyncing } from "../write/background-sync.ts";
+import type { Phase, Progress } from "./run-options.ts";
 import { combineBands, type TensorResult } from "./results.ts";
 import { makeSchedule } from "./schedule.ts";
-import type { BandResult, TaskResult, WorkerSetup } from "./tasks.types.ts";
+import type { BandResult, TaskResult, WorkerSetup } from "./worker/tasks.types.ts";
 import type { WorkerPool } from "./worker-pool.ts";
 
 export interface TaskRun {

@@ -9,8 +9,8 @@
  */
 import type { Codebook } from "../../codecs/codec.ts";
 import { elementCount } from "../read/model.ts";
-import { bandsOf } from "./bands.ts";
-import type { BandTask, Task } from "./tasks.types.ts";
+import { bandsOf } from "./worker/bands.ts";
+import type { BandTask, Task } from "./worker/tasks.types.ts";
 
 /**
  * Bands go together in one message until they have this many weights: a message costs both threads a fraction of a

@@ -3,9 +3,9 @@
  * load (a tenth of a second of CPU each) while headers are read and the plan is made.
  */
 import { availableParallelism } from "node:os";
-import { chooseBackend } from "./choose-backend.ts";
-import type { BackendName, RunOptions } from "./conversion.types.ts";
-import { compileWasm } from "./wasm-module.ts";
+import type { RunOptions } from "./run-options.ts";
+import type { BackendName } from "./worker/backend.ts";
+import { compileWasm, hasWasmSimd } from "./wasm-module.ts";
 import { WorkerPool } from "./worker-pool.ts";
 
 export interface Engine {
@@ -13,6 +13,11 @@ export interface Engine {
   readonly backend: BackendName;
   /** Undefined for the scalar backend. */
   readonly module: Promise<WebAssembly.Module | undefined>;
+}
+
+/** The wanted one, or `scalar` where the machine has no WebAssembly SIMD. */
+function chooseBackend(wanted: BackendName = "wasm"): BackendName {
+  return wanted === "wasm" && !hasWasmSimd() ? "scalar" : wanted;
 }
 
 /** Starts threads; whoever starts an engine closes its pool. */

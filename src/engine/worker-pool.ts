@@ -1,7 +1,7 @@
 /** Threads with a life: started early, fed with tasks, ended together. */
 import { Worker } from "node:worker_threads";
-import { restoreFailure } from "./failure.ts";
-import type { FromWorker, Task, TaskResult, ToWorker, WorkerSetup } from "./tasks.types.ts";
+import { restoreFailure } from "./worker/failure.ts";
+import type { FromWorker, Task, TaskResult, ToWorker, WorkerSetup } from "./worker/tasks.types.ts";
 
 /** The bundle, named with its folder so that bundles in `src/chunks` find it too. */
 const WORKER_URL = new URL("../engine/worker.cjs", import.meta.url);

@@ -4,26 +4,10 @@
  * entries for those choices. Both have WebAssembly twins that give the same numbers.
  */
 import type { CodebookFormat, Effort } from "../../codecs/codec.ts";
-import { groupSearch } from "../../codecs/codebook-encode.ts";
-import { prepareCodebook } from "../../codecs/codebook-prepare.ts";
+import { groupSearch } from "../../codecs/codebooks/codebook-encode.ts";
+import { prepareCodebook } from "../../codecs/codebooks/codebook-prepare.ts";
+import type { GroupChoices, Sample } from "./group-choices.ts";
 import { improveTables } from "./table-statistics.ts";
-
-/** The choices of the first `count` groups of a sample. */
-export interface GroupChoices {
-  /** weight = scale * entry; 0 for groups of zeros. */
-  readonly scales: Float32Array;
-  /** Squared error of each group, weighted by importance, in units of 1/4096. */
-  readonly errors: Float32Array;
-  readonly tables: Uint8Array;
-  /** `blockSize / dimension` codes a group. */
-  readonly codes: Uint8Array;
-}
-
-/** What the fit knows of a tensor: whole groups, one after the other, with the importance of each weight or none. */
-export interface Sample {
-  readonly weights: Float32Array;
-  readonly importance?: Float32Array | undefined;
-}
 
 /** The steps, for one sample. Results may be reused by the next call. */
 export interface FitSteps {

@@ -6,7 +6,7 @@
  * through the sum of energies. No chance is involved.
  */
 import type { CodebookFormat } from "../../codecs/codec.ts";
-import type { Sample } from "./assign-groups.ts";
+import type { Sample } from "./group-choices.ts";
 
 export interface ChosenGroups {
   /** Whole groups, in an order whose every beginning is spread evenly over the sample. */

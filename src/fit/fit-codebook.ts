@@ -10,8 +10,9 @@
  * Everything but the search is in f64 and in a fixed order: same sample, same codebook.
  */
 import type { Codebook, CodebookFormat, Effort } from "../../codecs/codec.ts";
-import { REACH } from "../../codecs/codebook-prepare.ts";
-import { fitSteps, type GroupChoices, type MakeFitSteps, type Sample } from "./assign-groups.ts";
+import { REACH } from "../../codecs/codebooks/codebook-prepare.ts";
+import { fitSteps, type MakeFitSteps } from "./assign-groups.ts";
+import { type GroupChoices, type Sample } from "./group-choices.ts";
 import { chooseGroups } from "./choose-groups.ts";
 import { compandedPoints } from "./companding.ts";
 import { fitLevels } from "./fit-levels.ts";

@@ -2,8 +2,8 @@
 // (assign-groups.ts) and better tables for them (table-statistics.ts, improve-entries.ts).
 import {
   BEST_CODES, BINS, DIMENSION, ERROR, ERRORS, GROUP_SIZE, nearestIntegers, POINTS, SCALE, SCRATCH, STRIDE, TABLE, TABLE_COUNT, TABLES, word,
-} from "../../codecs/simd/codebook-image";
-import { searchGroup } from "../../codecs/simd/codebook-search";
+} from "../../codecs/codebooks/simd/codebook-image";
+import { searchGroup } from "../../codecs/codebooks/simd/codebook-search";
 
 const FAR: i32 = 255;
 const REACH: f64 = 120;

@@ -1,9 +1,10 @@
 /** The steps of a round of fitting in the WebAssembly module: the sample lies in its memory for the time of the fit. */
-import { MAX_TABLES } from "../../codecs/codebook-format.ts";
+import { MAX_TABLES } from "../../codecs/codebooks/codebook-format.ts";
 import type { CodebookFormat } from "../../codecs/codec.ts";
-import { binCentres, errorUnit, preparedBytes, prepareTables, WORD } from "../../codecs/codebook-prepare.ts";
+import { binCentres, errorUnit, preparedBytes, prepareTables, WORD } from "../../codecs/codebooks/codebook-prepare.ts";
 import { ALIGNMENT, allocator } from "../allocator.ts";
-import type { GroupChoices, MakeFitSteps } from "./assign-groups.ts";
+import type { MakeFitSteps } from "./assign-groups.ts";
+import type { GroupChoices } from "./group-choices.ts";
 import { HISTOGRAM_BINS } from "./improve-entries.ts";
 
 /** What the steps need of the module: its memory and these of its exports. */

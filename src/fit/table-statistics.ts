@@ -3,8 +3,8 @@
  * the direction in which the groups of one table disagree.
  */
 import type { CodebookFormat } from "../../codecs/codec.ts";
-import { REACH } from "../../codecs/codebook-prepare.ts";
-import type { GroupChoices, Sample } from "./assign-groups.ts";
+import { REACH } from "../../codecs/codebooks/codebook-prepare.ts";
+import type { GroupChoices, Sample } from "./group-choices.ts";
 import { HISTOGRAM_BINS, HISTOGRAM_REACH, improveEntries } from "./improve-entries.ts";
 
 const { fround } = Math;

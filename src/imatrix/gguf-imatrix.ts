@@ -4,8 +4,8 @@
  */
 import { QuantizeError } from "../errors.ts";
 import { elementCount, type Metadata, type Model, type Tensor } from "../read/model.ts";
-import { openGguf } from "../read/open-gguf.ts";
-import { quote } from "../read/quote.ts";
+import { openGguf } from "../read/gguf/open-gguf.ts";
+import { quote } from "../text/quote.ts";
 import { closeModelFiles, openModelFiles, readTensorRows } from "../read/read-tensor.ts";
 import { rowCount } from "../read/model.ts";
 import type { ImatrixContent, ImatrixEntry } from "./imatrix.types.ts";

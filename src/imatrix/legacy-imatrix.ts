@@ -7,7 +7,7 @@
  */
 import { badFormat, bytesLeft, readBytes, readI32, type Cursor } from "../read/byte-cursor.ts";
 import { decodeText } from "../read/lossless-utf8.ts";
-import { quote } from "../read/quote.ts";
+import { quote } from "../text/quote.ts";
 import type { ImatrixContent, ImatrixEntry } from "./imatrix.types.ts";
 
 /** Longest name: GGUF allows 63 bytes of a tensor's name, names of texts are paths. */

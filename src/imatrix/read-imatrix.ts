@@ -5,10 +5,10 @@
  */
 import { createHash } from "node:crypto";
 import { QuantizeError } from "../errors.ts";
-import { GGUF_MAGIC } from "../read/gguf-types.ts";
+import { GGUF_MAGIC } from "../read/gguf/gguf-types.ts";
 import { bytesLeft, readBytes, readU32, type Cursor } from "../read/byte-cursor.ts";
 import { withCursor } from "../read/input-file.ts";
-import { quote } from "../read/quote.ts";
+import { quote } from "../text/quote.ts";
 import { readGgufImatrix } from "./gguf-imatrix.ts";
 import type { Imatrix, ImatrixContent, ImatrixEntry, ImatrixFilter } from "./imatrix.types.ts";
 import { readLegacyImatrix } from "./legacy-imatrix.ts";

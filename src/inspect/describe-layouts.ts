@@ -3,7 +3,7 @@ import { allFormats } from "../../codecs/registry.ts";
 import type { BlockFormat } from "../../codecs/codec.ts";
 import { weavesOf } from "../../layouts/registry.ts";
 import { layoutsFor, TARGETS, type Feature, type Target } from "../../layouts/targets.ts";
-import { isWritable } from "../plan/schemes.ts";
+import { isWritable } from "../plan/recipes/schemes.ts";
 
 export interface LayoutDescription {
   readonly codec: string;

@@ -1,6 +1,6 @@
 /** What `quantize schemes` lists: every scheme, its size, what it is, and who can load the result. */
 import { isCodebookFormat, findFormat } from "../../codecs/registry.ts";
-import { allSchemes, type Scheme } from "../plan/schemes.ts";
+import { allSchemes, type Scheme } from "../plan/recipes/schemes.ts";
 
 export interface SchemeDescription {
   readonly name: string;

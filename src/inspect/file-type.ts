@@ -2,7 +2,7 @@
  * `general.file_type`, the one number by which programs label a GGUF file (llama.cpp's `llama_ftype`), set beside
  * what the bytes say: the label names a mix or a majority, and mixed files are often mislabelled from it.
  */
-import { MIXES } from "../plan/mixes.ts";
+import { MIXES } from "../plan/recipes/mixes.ts";
 import type { Metadata } from "../read/model.ts";
 
 /** Bit that marks a value which a loader guessed. */

@@ -2,7 +2,7 @@
 import { allFormats, findFormat } from "../../codecs/registry.ts";
 import { weavesOf } from "../../layouts/registry.ts";
 import type { Weave } from "../../layouts/layout.ts";
-import { unknownName } from "../nearest-name.ts";
+import { unknownName } from "../text/nearest-name.ts";
 
 /** @throws QuantizeError `unknown-name` for a type that does not exist, or a layout that it does not come in */
 export function findWeaveByName(type: string, layout = "rows"): Weave {

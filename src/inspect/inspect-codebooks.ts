@@ -1,8 +1,8 @@
 /** What a codebook tensor learned and how it uses it: tables, scale levels, and how often each is chosen. */
-import { unpackCodes } from "../../codecs/codebook-codes.ts";
+import { unpackCodes } from "../../codecs/codebooks/codebook-codes.ts";
 import type { CodebookFormat } from "../../codecs/codec.ts";
 import { sliceCount, type Model, type Tensor } from "../read/model.ts";
-import { withTensorReader } from "./tensor-reader.ts";
+import { withTensorReader } from "../open/tensor-reader.ts";
 
 /** The learned part of one matrix. */
 export interface InspectedCodebook {

@@ -1,14 +1,14 @@
 /** Where one weight lies and what it is worth: bytes, bits, scales, table, value, through any layout. */
 import type { BlockFormat, Codebook, CodebookFormat } from "../../codecs/codec.ts";
 import { isCodebookFormat } from "../../codecs/registry.ts";
-import { f16Value } from "../../codecs/half.ts";
+import { f16Value } from "../../codecs/floats/half.ts";
 import { locate, wovenFieldOffset } from "../../layouts/locate.ts";
 import type { Weave } from "../../layouts/layout.ts";
 import { pack } from "../../layouts/weave.ts";
 import { QuantizeError } from "../errors.ts";
 import type { Model, Tensor } from "../read/model.ts";
-import { formatFloat32 } from "../report/format-number.ts";
-import { weaveOf, withTensorReader } from "./tensor-reader.ts";
+import { formatFloat32 } from "../text/format-number.ts";
+import { weaveOf, withTensorReader } from "../open/tensor-reader.ts";
 
 /** A run of bits that belongs to the weight. */
 export interface ElementBits {

@@ -7,10 +7,10 @@
  * first of equals, sign kept): s = -127 / m, q = min(127, round(x * s)), halves to even, d = 1 / s.
  * All operations rounded to f32. Codes are kept within -127..127 where 1/d overflows, and a NaN counts as 0.
  */
-import { readF16, writeF16 } from "../../codecs/half.ts";
+import { readF16, writeF16 } from "../../codecs/floats/half.ts";
 import type { BlockFormat } from "../../codecs/codec.ts";
-import { q8_0 } from "../../codecs/q8_0.ts";
-import { q8_K } from "../../codecs/q8_K.ts";
+import { q8_0 } from "../../codecs/blocks/q8_0.ts";
+import { q8_K } from "../../codecs/k-quants/q8_K.ts";
 import { findWeave } from "../../layouts/registry.ts";
 import { pack } from "../../layouts/weave.ts";
 import { ACTIVATION_BLOCK, SUM_SIZE, type ActivationKind } from "./integer-view.ts";

@@ -5,10 +5,11 @@ import { QuantizeError } from "../errors.ts";
 import type { Effort } from "../../codecs/codec.ts";
 import type { Imatrix } from "../imatrix/imatrix.types.ts";
 import { readImatrix } from "../imatrix/read-imatrix.ts";
-import type { Compat } from "../write/carrier.ts";
-import type { PlanOptions, StatedOptions } from "./plan.types.ts";
-import type { RecipeFile } from "./recipe-file.types.ts";
-import type { Recipe, Rule } from "./recipe.types.ts";
+import type { Compat } from "../container/carrier.ts";
+import type { PlanOptions } from "./plan.ts";
+import type { StatedOptions } from "./recipes/recipe-file.types.ts";
+import type { RecipeFile } from "./recipes/recipe-file.types.ts";
+import type { Recipe, Rule } from "./recipes/recipe.types.ts";
 
 function loadImatrix(
   { file, sha256, include, exclude }: NonNullable<RecipeFile["imatrix"]>,

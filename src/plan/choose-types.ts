@@ -5,15 +5,15 @@
 import { findFormat } from "../../codecs/registry.ts";
 import { QuantizeError } from "../errors.ts";
 import type { Model, Tensor } from "../read/model.ts";
-import { ruleChooser } from "./choose-rule.ts";
+import { ruleChooser } from "./recipes/choose-rule.ts";
 import { isInteger, whyKept } from "./eligibility.ts";
 import { fitShape, storableType, type TypeChoice, type Wish } from "./fit-shape.ts";
-import { modelFacts } from "./model-facts.ts";
-import type { PlanOptions, RuleHits } from "./plan.types.ts";
-import type { Recipe, Rule } from "./recipe.types.ts";
-import { findScheme, findType } from "./schemes.ts";
-import { roleOf } from "./tensor-role.ts";
-import { checkLayout, checkRule, describeRule, parseTensorRule } from "./tensor-rule.ts";
+import { modelFacts } from "./recipes/model-facts.ts";
+import type { PlanOptions, RuleHits } from "./plan.ts";
+import type { Recipe, Rule } from "./recipes/recipe.types.ts";
+import { findScheme, findType } from "./recipes/schemes.ts";
+import { roleOf } from "./recipes/tensor-role.ts";
+import { checkLayout, checkRule, describeRule, parseTensorRule } from "./recipes/tensor-rule.ts";
 
 /** What becomes of tensors that are not quantized: GGUF files of every converter hold small tensors in f32. */
 function keptChoice(model: Model, tensor: Tensor, why: string): TypeChoice {

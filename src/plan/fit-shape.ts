@@ -2,9 +2,9 @@
 import { findFormat } from "../../codecs/registry.ts";
 import { findWeave } from "../../layouts/registry.ts";
 import { rowCount, sliceCount, type Tensor } from "../read/model.ts";
-import { resolveLayout } from "./resolve-target.ts";
-import { rowsFit, shapeFallback } from "./shape-fallback.ts";
-import { isRowLookup } from "./tensor-role.ts";
+import { resolveLayout } from "./recipes/resolve-target.ts";
+import { rowsFit, shapeFallback } from "./recipes/shape-fallback.ts";
+import { isRowLookup } from "./recipes/tensor-role.ts";
 
 /** What was asked for, for one tensor. */
 export interface Wish {

@@ -2,10 +2,10 @@
 import { Document, isMap, isSeq, type YAMLMap } from "yaml";
 import { elementCount } from "../read/model.ts";
 import { whyKept } from "./eligibility.ts";
-import type { Plan, TensorPlan } from "./plan.types.ts";
-import type { RecipeFile } from "./recipe-file.types.ts";
-import type { Recipe, Rule } from "./recipe.types.ts";
-import { layerOf } from "./tensor-role.ts";
+import type { Plan, TensorPlan } from "./plan.ts";
+import type { RecipeFile } from "./recipes/recipe-file.types.ts";
+import type { Recipe, Rule } from "./recipes/recipe.types.ts";
+import { layerOf } from "./recipes/tensor-role.ts";
 
 const HEAD = ` A recipe: the scheme's type for most tensors, and rules of which the first that holds decides.
  Rules of your own go under a top-level key "rules": they come before the scheme's.

@@ -1,8 +1,8 @@
 /** The key-value pairs of the output: the source's, with the few that a conversion makes untrue set right. */
 import type { Imatrix } from "../imatrix/imatrix.types.ts";
-import { DEFAULT_ALIGNMENT } from "../read/gguf-types.ts";
+import { DEFAULT_ALIGNMENT } from "../read/gguf/gguf-types.ts";
 import type { Metadata } from "../read/model.ts";
-import { withoutStorageKeys } from "../write/manifest.ts";
+import { withoutStorageKeys } from "../container/manifest-keys.ts";
 
 /** Version of ggml's block formats (`GGML_QNT_VERSION`). */
 const QUANTIZATION_VERSION = 2;

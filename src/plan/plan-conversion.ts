@@ -1,22 +1,22 @@
 /** From a model and what people ask for to a plan: type, layout, size and place of every tensor. */
-import { MAX_TABLES } from "../../codecs/codebook-format.ts";
+import { MAX_TABLES } from "../../codecs/codebooks/codebook-format.ts";
 import { rowBytes, type CodebookFormat } from "../../codecs/codec.ts";
 import { findFormat, isCodebookFormat } from "../../codecs/registry.ts";
 import { QuantizeError } from "../errors.ts";
 import { FIXED_TABLE_LENGTH, FIXED_TABLE_NAMES, fixedTables } from "../fit/fixed-tables.ts";
 import { importanceOf, imatrixWarnings, requireImportance, requireSameModel } from "../imatrix/importance-of.ts";
-import { unknownName } from "../nearest-name.ts";
+import { unknownName } from "../text/nearest-name.ts";
 import { rowCount, sliceCount, type Model, type Tensor } from "../read/model.ts";
-import { padTo } from "../read/gguf-types.ts";
+import { padTo } from "../read/gguf/gguf-types.ts";
 import { storedBytes } from "../read/read-tensor.ts";
 import { recipeOf } from "./apply-recipe.ts";
 import { chooseTypes } from "./choose-types.ts";
 import type { TypeChoice } from "./fit-shape.ts";
 import { alignmentOf, outputMetadata } from "./output-metadata.ts";
 import { overrideMetadata } from "./kv-override.ts";
-import type { Plan, PlanOptions, TensorPlan } from "./plan.types.ts";
+import type { Plan, PlanOptions, TensorPlan } from "./plan.ts";
 import { automaticTables } from "./table-count.ts";
-import type { Recipe } from "./recipe.types.ts";
+import type { Recipe } from "./recipes/recipe.types.ts";
 import { inStoredOrder, outputFiles } from "./split-outputs.ts";
 import { inOutputOrder } from "./tensor-order.ts";
 

@@ -2,11 +2,11 @@
 import { rowBytes } from "../../codecs/codec.ts";
 import { findFormat } from "../../codecs/registry.ts";
 import { rowCount, type Model, type Tensor } from "../read/model.ts";
-import { placeInDataSection } from "../write/gguf-header.ts";
+import { placeInDataSection } from "../read/gguf/gguf-types.ts";
 import { storableType } from "./fit-shape.ts";
-import { FLOAT_FILE_TYPES } from "./mixes.ts";
+import { FLOAT_FILE_TYPES } from "./recipes/mixes.ts";
 import { alignmentOf, outputMetadata } from "./output-metadata.ts";
-import type { Plan } from "./plan.types.ts";
+import type { Plan } from "./plan.ts";
 import { inOutputOrder } from "./tensor-order.ts";
 
 function isQuantized(tensor: Tensor): boolean {

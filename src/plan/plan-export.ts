@@ -3,10 +3,10 @@ import { findFormat, isCodebookFormat } from "../../codecs/registry.ts";
 import { QuantizeError } from "../errors.ts";
 import { elementCount, type Model, type Tensor } from "../read/model.ts";
 import { planConversion } from "./plan-conversion.ts";
-import type { Plan, PlanOptions } from "./plan.types.ts";
-import type { Recipe, Rule } from "./recipe.types.ts";
-import { findScheme, findType, plainRecipe } from "./schemes.ts";
-import { parseTensorRule } from "./tensor-rule.ts";
+import type { Plan, PlanOptions } from "./plan.ts";
+import type { Recipe, Rule } from "./recipes/recipe.types.ts";
+import { findScheme, findType, plainRecipe } from "./recipes/schemes.ts";
+import { parseTensorRule } from "./recipes/tensor-rule.ts";
 
 /** Instead of a type: the nearest one for each tensor. */
 export const AUTOMATIC_EXPORT = "auto";

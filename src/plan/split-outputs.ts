@@ -3,9 +3,9 @@
  * carries the model's metadata, the others only what places them in the set.
  */
 import { QuantizeError } from "../errors.ts";
-import { DEFAULT_ALIGNMENT, padTo } from "../read/gguf-types.ts";
+import { DEFAULT_ALIGNMENT, padTo } from "../read/gguf/gguf-types.ts";
 import type { Metadata, Tensor } from "../read/model.ts";
-import type { PlanOptions } from "./plan.types.ts";
+import type { PlanOptions } from "./plan.ts";
 
 /** Five digits in a file's name, 16 bits in its header. */
 const MAX_FILES = 65535;

@@ -1,9 +1,9 @@
 /** How many tables a codebook tensor takes by default, and how many scale levels: what is learned must pay its way. */
 import type { CodebookFormat } from "../../codecs/codec.ts";
-import { MAX_LEVELS, MAX_TABLES } from "../../codecs/codebook-format.ts";
+import { MAX_LEVELS, MAX_TABLES } from "../../codecs/codebooks/codebook-format.ts";
 import { findFormat, isCodebookFormat } from "../../codecs/registry.ts";
 import { elementCount, sliceCount } from "../read/model.ts";
-import type { TensorPlan } from "./plan.types.ts";
+import type { TensorPlan } from "./plan.ts";
 
 /** Scale levels per codebook, f32 each: at least, and the groups that share one on average. */
 const MIN_LEVELS = 16;

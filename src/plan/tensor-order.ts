@@ -1,5 +1,5 @@
 /** The order of tensors in the output: llama.cpp's, by layer and then by name, so that files compare byte by byte. */
-import { layerOf } from "./tensor-role.ts";
+import { layerOf } from "./recipes/tensor-role.ts";
 
 /** Compares the UTF-8 bytes of two strings. */
 function compareBytes(a: string, b: string): number {

@@ -1,7 +1,7 @@
 /** JSON from elsewhere: bounded, valid UTF-8, and no key twice in an object. */
 import { QuantizeError } from "../errors.ts";
 import { readWholeFile } from "./input-file.ts";
-import { quote } from "./quote.ts";
+import { quote } from "../text/quote.ts";
 
 /** A JSON object. */
 export type JsonObject = Readonly<Record<string, unknown>>;

@@ -2,10 +2,10 @@
 import type { CodebookFormat } from "../../codecs/codec.ts";
 import { findFormat } from "../../codecs/registry.ts";
 import type { InspectedCodebook } from "../inspect/inspect-codebooks.ts";
-import { PLAIN } from "./colours.ts";
-import { formatBits, formatFloat32, formatInteger, formatPercent } from "./format-number.ts";
-import { printable } from "./printable.ts";
-import type { TableOptions } from "./text-table.ts";
+import { PLAIN } from "../text/colours.ts";
+import { formatBits, formatFloat32, formatInteger, formatPercent } from "../text/format-number.ts";
+import { printable } from "../text/printable.ts";
+import type { TableOptions } from "../text/text-table.ts";
 
 const LEVELS = [" ", "▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"];
 const HISTOGRAM_WIDTH = 64;

@@ -1,5 +1,5 @@
 /** What a conversion comes to, in words: for the terminal and for the page. */
-import type { ConversionReport } from "../engine/conversion.types.ts";
+import type { ConversionReport } from "../jobs/conversion.types.ts";
 import {
   formatBits,
   formatBytes,
@@ -9,7 +9,7 @@ import {
   formatError,
   formatPercent,
   formatThings,
-} from "./format-number.ts";
+} from "../text/format-number.ts";
 
 function errorFact({ totals }: ConversionReport): string {
   const { encodedTensors, nmse, cosine, kernelError } = totals;

@@ -1,13 +1,13 @@
 /** The report of a conversion as text: a line per tensor, sums, and what fell back. */
-import type { ConversionReport, TensorReport } from "../engine/conversion.types.ts";
+import type { ConversionReport, TensorReport } from "../jobs/conversion.types.ts";
 import { encodingShares } from "../inspect/inspect-model.ts";
-import { PLAIN } from "./colours.ts";
+import { PLAIN } from "../text/colours.ts";
 import { conversionFacts } from "./conversion-facts.ts";
-import { formatBits, formatBytes, formatCosine, formatError } from "./format-number.ts";
+import { formatBits, formatBytes, formatCosine, formatError } from "../text/format-number.ts";
 import { encodingName, encodingsText } from "./inspection-text.ts";
-import { printable } from "./printable.ts";
+import { printable } from "../text/printable.ts";
 import { fallbacksText, rulesText, warningsText } from "./reasons-text.ts";
-import { textTable, type Column, type TableOptions } from "./text-table.ts";
+import { textTable, type Column, type TableOptions } from "../text/text-table.ts";
 
 const COLUMNS: readonly Column<TensorReport>[] = [
   { title: "tensor", cell: ({ name }) => name, shrink: "middle", minWidth: 25 },

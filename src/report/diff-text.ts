@@ -1,10 +1,10 @@
 /** The differences between two models as text; nothing when there are none. */
-import type { ModelDifference, TensorDifference } from "../diff-models.ts";
-import { PLAIN } from "./colours.ts";
-import { formatCosine, formatError, formatThings } from "./format-number.ts";
+import type { ModelDifference, TensorDifference } from "../jobs/diff-models.ts";
+import { PLAIN } from "../text/colours.ts";
+import { formatCosine, formatError, formatThings } from "../text/format-number.ts";
 import { shapeText } from "./inspection-text.ts";
-import { printable } from "./printable.ts";
-import { textTable, type Column, type TableOptions } from "./text-table.ts";
+import { printable } from "../text/printable.ts";
+import { textTable, type Column, type TableOptions } from "../text/text-table.ts";
 
 const WHAT: Readonly<Record<TensorDifference["kind"], string>> = {
   same: "same",

@@ -1,10 +1,10 @@
 /** One weight in words: which bits of which bytes, what they say, and the block as a hex dump with fields named. */
 import type { InspectedElement } from "../inspect/inspect-element.ts";
-import { PLAIN, type Colours } from "./colours.ts";
-import { formatFloat32 } from "./format-number.ts";
+import { PLAIN, type Colours } from "../text/colours.ts";
+import { formatFloat32 } from "../text/format-number.ts";
 import { hexView } from "./hex-view.ts";
-import { printable } from "./printable.ts";
-import { textTable, type Column, type TableOptions } from "./text-table.ts";
+import { printable } from "../text/printable.ts";
+import { textTable, type Column, type TableOptions } from "../text/text-table.ts";
 
 type Part = InspectedElement["parts"][number];
 

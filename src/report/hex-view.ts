@@ -1,5 +1,5 @@
 /** Bytes as hexadecimal, field by field, sixteen to a line, with offsets; some of them marked. */
-import { PLAIN, type Colours } from "./colours.ts";
+import { PLAIN, type Colours } from "../text/colours.ts";
 
 export interface HexOptions {
   /** Offset of the first byte. */

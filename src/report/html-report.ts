@@ -1,13 +1,20 @@
 /** The report of a conversion as one HTML page: no scripts, no outside references, fit for an archive or a CI artifact. */
-import type { ConversionReport, TensorReport } from "../engine/conversion.types.ts";
+import type { ConversionReport, TensorReport } from "../jobs/conversion.types.ts";
 import { inspectCodebooks, type InspectedCodebook } from "../inspect/inspect-codebooks.ts";
 import { encodingShares } from "../inspect/inspect-model.ts";
-import { hasCodebooks } from "../inspect/tensor-reader.ts";
-import { openModel } from "../read/open-model.ts";
+import { hasCodebooks } from "../open/tensor-reader.ts";
+import { openModel } from "../open/open-model.ts";
 import { conversionFacts } from "./conversion-facts.ts";
-import { formatBits, formatBytes, formatCosine, formatError, formatPercent, formatThings } from "./format-number.ts";
+import {
+  formatBits,
+  formatBytes,
+  formatCosine,
+  formatError,
+  formatPercent,
+  formatThings,
+} from "../text/format-number.ts";
 import { encodingName, shapeText } from "./inspection-text.ts";
-import { printable } from "./printable.ts";
+import { printable } from "../text/printable.ts";
 
 const STYLE = `
 body { font: 14px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 72rem; padding: 0 1rem; color: #1c2330; }

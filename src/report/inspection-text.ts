@@ -1,10 +1,17 @@
 /** An inspection as text: what the model is, its encodings by bytes, metadata, tensors. */
 import type { EncodingShare, InspectedTensor, InspectedValue, Inspection } from "../inspect/inspect-model.ts";
-import { formatBits, formatBytes, formatCount, formatFloat32, formatInteger, formatPercent } from "./format-number.ts";
-import { isStorageKey, VERSION_KEY } from "../write/manifest.ts";
-import { PLAIN } from "./colours.ts";
-import { printable, truncateEnd } from "./printable.ts";
-import { textTable, type Column, type TableOptions } from "./text-table.ts";
+import {
+  formatBits,
+  formatBytes,
+  formatCount,
+  formatFloat32,
+  formatInteger,
+  formatPercent,
+} from "../text/format-number.ts";
+import { isStorageKey, VERSION_KEY } from "../container/manifest-keys.ts";
+import { PLAIN } from "../text/colours.ts";
+import { printable, truncateEnd } from "../text/printable.ts";
+import { textTable, type Column, type TableOptions } from "../text/text-table.ts";
 
 /** `q4_cb@4x8`, as rules write it; the layout is left out for rows. */
 export function encodingName({ codec, layout }: { codec: string; layout: string }): string {

@@ -1,7 +1,7 @@
 /** A plan as plain data for people and programs: without the model's metadata and the importance values. */
 import type { MemoryPlan } from "../engine/plan-memory.ts";
 import { encodingShares, type EncodingShare } from "../inspect/inspect-model.ts";
-import type { Plan, RuleHits, TensorPlan } from "../plan/plan.types.ts";
+import type { Plan, RuleHits, TensorPlan } from "../plan/plan.ts";
 import { learnedBytes } from "../plan/table-count.ts";
 import { elementCount } from "../read/model.ts";
 

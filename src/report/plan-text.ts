@@ -1,10 +1,10 @@
 /** A plan as text. */
-import { PLAIN } from "./colours.ts";
-import { formatBits, formatBytes, formatCount, formatPercent, formatThings } from "./format-number.ts";
+import { PLAIN } from "../text/colours.ts";
+import { formatBits, formatBytes, formatCount, formatPercent, formatThings } from "../text/format-number.ts";
 import { encodingName, encodingsText, shapeText } from "./inspection-text.ts";
 import type { PlannedTensor, PlanSummary } from "./plan-summary.ts";
 import { fallbacksText, rulesText, warningsText } from "./reasons-text.ts";
-import { textTable, type Column, type TableOptions } from "./text-table.ts";
+import { textTable, type Column, type TableOptions } from "../text/text-table.ts";
 
 const COLUMNS: readonly Column<PlannedTensor>[] = [
   { title: "tensor", cell: ({ name }) => name, shrink: "middle", minWidth: 25 },

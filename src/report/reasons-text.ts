@@ -1,8 +1,8 @@
 /** Why tensors became what they are: what fell back, grouped by reason (a model has hundreds, the reasons are few), and rules. */
-import type { RuleHits } from "../plan/plan.types.ts";
-import type { Colours } from "./colours.ts";
-import { formatBytes, formatThings } from "./format-number.ts";
-import { printable } from "./printable.ts";
+import type { RuleHits } from "../plan/plan.ts";
+import type { Colours } from "../text/colours.ts";
+import { formatBytes, formatThings } from "../text/format-number.ts";
+import { printable } from "../text/printable.ts";
 
 export interface Reasoned {
   readonly name: string;

@@ -3,9 +3,9 @@ import { findFormat } from "../../codecs/registry.ts";
 import { layoutsFor, TARGETS, type Feature, type Target } from "../../layouts/targets.ts";
 import type { FeatureDescription, LayoutDescription } from "../inspect/describe-layouts.ts";
 import type { SchemeDescription } from "../inspect/describe-schemes.ts";
-import { PLAIN } from "./colours.ts";
-import { formatBits } from "./format-number.ts";
-import { textTable, type Column, type TableOptions } from "./text-table.ts";
+import { PLAIN } from "../text/colours.ts";
+import { formatBits } from "../text/format-number.ts";
+import { textTable, type Column, type TableOptions } from "../text/text-table.ts";
 
 const SCHEME_COLUMNS: readonly Column<SchemeDescription>[] = [
   { title: "scheme", cell: ({ name }) => name },

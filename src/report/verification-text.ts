@@ -1,10 +1,10 @@
 /** The report of `quantize verify` as text. */
-import type { ComparedTensor, VerificationReport } from "../engine/conversion.types.ts";
-import { PLAIN } from "./colours.ts";
-import { formatBytes, formatCosine, formatDuration, formatError, formatThings } from "./format-number.ts";
+import type { ComparedTensor, VerificationReport } from "../jobs/conversion.types.ts";
+import { PLAIN } from "../text/colours.ts";
+import { formatBytes, formatCosine, formatDuration, formatError, formatThings } from "../text/format-number.ts";
 import { encodingName } from "./inspection-text.ts";
-import { printable } from "./printable.ts";
-import { textTable, type Column, type TableOptions } from "./text-table.ts";
+import { printable } from "../text/printable.ts";
+import { textTable, type Column, type TableOptions } from "../text/text-table.ts";
 
 const isDamaged = ({ hash, manifestHash }: ComparedTensor): boolean =>
   manifestHash !== undefined && manifestHash !== hash;

@@ -12,7 +12,7 @@ import {
   METADATA_TYPES,
   METADATA_TYPE_BYTES,
   padTo,
-} from "../read/gguf-types.ts";
+} from "../read/gguf/gguf-types.ts";
 import { textByteLength, writeText } from "../read/lossless-utf8.ts";
 import type { Metadata, MetadataScalar, MetadataType, MetadataValue } from "../read/model.ts";
 
@@ -36,20 +36,6 @@ export interface GgufHeader {
   readonly tensors: readonly HeaderTensor[];
   /** Must be what `general.alignment` says, or the default where that key is absent. */
   readonly alignment: number;
-}
-
-/** Offsets in the data section for tensors of these sizes, in order, and the size of the padded section. */
-export function placeInDataSection(
-  byteLengths: readonly number[],
-  alignment: number,
-): { readonly offsets: readonly number[]; readonly byteLength: number } {
-  let next = 0;
-  const offsets = byteLengths.map((byteLength) => {
-    const offset = next;
-    next = padTo(next + byteLength, alignment);
-    return offset;
-  });
-  return { offsets, byteLength: next };
 }
 
 /** Bytes of the header up to the data section, padding included. */

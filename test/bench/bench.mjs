@@ -13,7 +13,7 @@ import { closeSync, copyFileSync, existsSync, openSync, readFileSync, readSync, 
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
-import { openGguf } from "../../dist/src/read/open-gguf.js";
+import { openGguf } from "../../dist/src/read/gguf/open-gguf.js";
 import { writeSyntheticModel } from "./synthetic-model.mjs";
 
 const FTYPES = { q4_0: 2, q4_1: 3, q8_0: 7, q5_0: 8, q5_1: 9, q4_k_s: 14, q6_k: 18, iq4_nl: 25, q2_k: 10, q3_k_m: 12 };

@@ -9,7 +9,7 @@
  */
 import { readFileSync } from "node:fs";
 import { parseArgs } from "node:util";
-import { prepareCodebook } from "../../dist/codecs/codebook-prepare.js";
+import { prepareCodebook } from "../../dist/codecs/codebooks/codebook-prepare.js";
 import { findFormat } from "../../dist/codecs/registry.js";
 import { fitCodebook } from "../../dist/src/fit/fit-codebook.js";
 import { fixedTables } from "../../dist/src/fit/fixed-tables.js";

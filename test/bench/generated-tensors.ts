@@ -13,8 +13,9 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { onTestFinished, test } from "vitest";
 import type { ConversionReport } from "#dist/src/engine/conversion.types.js";
-import { ggufHeaderBytes, placeInDataSection } from "#dist/src/write/gguf-header.js";
-import { gaussian, uniform } from "../weights.ts";
+import { ggufHeaderBytes } from "#dist/src/write/gguf-header.js";
+import { placeInDataSection } from "#dist/src/read/gguf/gguf-types.js";
+import { gaussian, uniform } from "../support/weights.ts";
 
 const SIZE = Number(process.env["SIZE"] ?? 4096);
 const TABLES = process.env["TABLES"] ?? "256";

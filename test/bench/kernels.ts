@@ -4,7 +4,7 @@
 //   npm run bench kernels
 import { readFileSync } from "node:fs";
 import { test } from "vitest";
-import { prepareDecoding } from "#dist/codecs/codebook-prepare.js";
+import { prepareDecoding } from "#dist/codecs/codebooks/codebook-prepare.js";
 import { rowBytes } from "#dist/codecs/codec.js";
 import { findFormat, isCodebookFormat, resolveCodec } from "#dist/codecs/registry.js";
 import type { Weave } from "#dist/layouts/layout.js";
@@ -12,7 +12,7 @@ import { weavesOf } from "#dist/layouts/registry.js";
 import { weavePlan } from "#dist/layouts/weave-plan.js";
 import { pack } from "#dist/layouts/weave.js";
 import { isSuperKernel, kernelNumber } from "#dist/src/kernels/kernel-numbers.js";
-import { noise, someCodebook } from "../kernel-inputs.ts";
+import { noise, someCodebook } from "../support/kernel-inputs.ts";
 
 const FORMATS = (process.env["FORMATS"] ?? "q4_0 q8_0 iq4_nl q4_cb q4_K q5_K q6_K").split(" ");
 const ROWS = 512;

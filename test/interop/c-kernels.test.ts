@@ -19,7 +19,7 @@ import {
   quantizeActivations,
   readActivations,
 } from "../../dist/src/kernels/quantize-activations.js";
-import { noise, someCodebook } from "../kernel-inputs.ts";
+import { noise, someCodebook } from "../support/kernel-inputs.ts";
 
 const COMPILER = "aarch64-linux-gnu-gcc";
 const EMULATOR = "qemu-aarch64";

@@ -2,8 +2,8 @@
 import { describe, expect, test } from "vitest";
 import { rowBytes, type Codec } from "../../dist/codecs/codec.js";
 import { allFormats, isCodebookFormat } from "../../dist/codecs/registry.js";
-import { wasmTwin } from "../wasm.ts";
-import { importanceOf, KINDS, randomBytes } from "../weights.ts";
+import { wasmTwin } from "../support/wasm.ts";
+import { importanceOf, KINDS, randomBytes } from "../support/weights.ts";
 import { ggmlDecode, ggmlEncode } from "./ggml.ts";
 
 const codecs = allFormats().filter((f): f is Codec => !isCodebookFormat(f) && f.ggmlType !== undefined);

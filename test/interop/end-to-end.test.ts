@@ -4,9 +4,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, expect, test } from "vitest";
-import { dequantize } from "../../dist/src/dequantize.js";
-import { exportModel } from "../../dist/src/export-model.js";
-import { quantize } from "../../dist/src/quantize.js";
+import { dequantize } from "../../dist/src/jobs/dequantize.js";
+import { exportModel } from "../../dist/src/jobs/export-model.js";
+import { quantize } from "../../dist/src/jobs/quantize.js";
 import { llamaEvaluate, llamaQuantize } from "./llama.ts";
 
 const fable = (path: string) => fileURLToPath(new URL(`../../fixtures/fable/${path}`, import.meta.url));

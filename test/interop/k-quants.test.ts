@@ -1,8 +1,8 @@
 import { describe, expect, test } from "vitest";
 import { rowBytes, type Codec } from "../../dist/codecs/codec.js";
 import { resolveCodec } from "../../dist/codecs/registry.js";
-import { wasmTwin } from "../wasm.ts";
-import { gaussian, KINDS, uniform } from "../weights.ts";
+import { wasmTwin } from "../support/wasm.ts";
+import { gaussian, KINDS, uniform } from "../support/weights.ts";
 import { ggmlDecode, ggmlEncode, ggmlQuantizeRow } from "./ggml.ts";
 
 const ROW_LENGTH = 768;

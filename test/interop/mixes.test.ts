@@ -7,12 +7,12 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { readImatrix } from "../../dist/src/imatrix/read-imatrix.js";
-import { MIXES } from "../../dist/src/plan/mixes.js";
-import type { PlanOptions } from "../../dist/src/plan/plan.types.js";
-import { quantize } from "../../dist/src/quantize.js";
-import { openModel } from "../../dist/src/read/open-model.js";
+import { MIXES } from "../../dist/src/plan/recipes/mixes.js";
+import type { PlanOptions } from "../../dist/src/plan/plan.js";
+import { quantize } from "../../dist/src/jobs/quantize.js";
+import { openModel } from "../../dist/src/open/open-model.js";
 import type { Model } from "../../dist/src/read/model.js";
-import { randomNumbers, tensorShapes, writeLegacyImatrix, writeModel, type ModelShape } from "../models.ts";
+import { randomNumbers, tensorShapes, writeLegacyImatrix, writeModel, type ModelShape } from "../support/models.ts";
 import { FTYPES, llamaEvaluate, llamaQuantize, type LlamaQuantizeOptions } from "./llama.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "mixes-"));

@@ -2,7 +2,8 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { onTestFinished } from "vitest";
-import { ggufHeaderBytes, placeInDataSection } from "#dist/src/write/gguf-header.js";
+import { ggufHeaderBytes } from "#dist/src/write/gguf-header.js";
+import { placeInDataSection } from "#dist/src/read/gguf/gguf-types.js";
 import type { Metadata } from "#dist/src/read/model.js";
 
 /** A folder that goes when the test ends. */

@@ -297,7 +297,7 @@ export function putCodes(values: usize, v: v128, extra: u32, table: usize, codeB
   }
 }
 
-// Codebook formats. `codebook` is an image of codecs/codebook-prepare.ts: words 1 points, 2 dimension, 10 tables,
+// Codebook formats. `codebook` is an image of codecs/codebooks/codebook-prepare.ts: words 1 points, 2 dimension, 10 tables,
 // 11 levels, 17 bits per code; tables and levels padded to 256.
 function expandCodebook(at: usize, stride: usize, rows: i32, tile: usize, spans: usize, codebook: usize): void {
   const points = <usize>load<i32>(codebook, 4), dimension = load<i32>(codebook, 8), codeBits = load<i32>(codebook, 68);

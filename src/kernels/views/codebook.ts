@@ -1,6 +1,6 @@
 /** The codebook formats: int8 table entries as values, the scale level as the step's scale. */
 import type { CodebookFormat } from "../../../codecs/codec.ts";
-import { unpackCodes } from "../../../codecs/codebook-codes.ts";
+import { unpackCodes } from "../../../codecs/codebooks/codebook-codes.ts";
 import { plainView, type IntegerView } from "../integer-view.ts";
 
 const codes = new Uint8Array(64);

@@ -1,5 +1,5 @@
 /** Formats with an f16 scale per group: q4_0, q4_1, q5_0, q5_1, q8_0, q1_0, q2_0. */
-import { readF16 } from "../../../codecs/half.ts";
+import { readF16 } from "../../../codecs/floats/half.ts";
 import { plainView, type IntegerView } from "../integer-view.ts";
 
 /** Nibble j of 16 bytes: element j low, element j + 16 high. */

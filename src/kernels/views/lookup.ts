@@ -1,5 +1,5 @@
 /** Formats whose nibbles are numbers of a fixed table: iq4_nl, iq4_xs, mxfp4, nvfp4. */
-import { f32FromBits, readF16 } from "../../../codecs/half.ts";
+import { f32FromBits, readF16 } from "../../../codecs/floats/half.ts";
 import { plainView } from "../integer-view.ts";
 import { nibbleAt } from "./groups.ts";
 

@@ -1,5 +1,5 @@
 /** Super-blocks of 256 weights with integer scales: q2_K, q3_K, q4_K, q5_K, q6_K, and the ternary tq1_0, tq2_0. */
-import { readF16 } from "../../../codecs/half.ts";
+import { readF16 } from "../../../codecs/floats/half.ts";
 import { sixBitPosition } from "../../../layouts/bit-orders.ts";
 import { plainView, type IntegerView } from "../integer-view.ts";
 

@@ -1,0 +1,47 @@
+/**
+ * q8_0: 32 weights as signed bytes with one f16 scale.
+ *
+ * d = max|x| / 127, q = round(x * (1/d)) with halves away from zero, stored d rounded to f16. Value: d * q.
+ * Each operation is rounded to f32, and `1/d` is taken of the unrounded d. Importance is not used.
+ */
+import type { Codec } from "../codec.ts";
+import { readF16, writeF16 } from "../floats/half.ts";
+import { roundHalfAway, truncateToInt } from "../x86.ts";
+import { codesField, scaleField, uniformFormat } from "../uniform-format.ts";
+
+const fround = Math.fround;
+const BLOCK_SIZE = 32;
+const BLOCK_BYTES = 34;
+
+function encode(src: Float32Array, dst: Uint8Array): void {
+  for (let i = 0, at = 0; i < src.length; i += BLOCK_SIZE, at += BLOCK_BYTES) {
+    let largest = 0;
+    for (let j = 0; j < BLOCK_SIZE; j++) {
+      const magnitude = Math.abs(src[i + j]!);
+      // Written so that a NaN is forgotten by the next weight, as in C's (a > b ? a : b).
+      largest = largest > magnitude ? largest : magnitude;
+    }
+    const d = fround(largest / 127);
+    const inverse = d !== 0 ? fround(1 / d) : 0;
+    writeF16(dst, at, d);
+    for (let j = 0; j < BLOCK_SIZE; j++) {
+      dst[at + 2 + j] = truncateToInt(roundHalfAway(fround(src[i + j]! * inverse)));
+    }
+  }
+}
+
+function decode(src: Uint8Array, dst: Float32Array): void {
+  for (let i = 0, at = 0; at < src.length; i += BLOCK_SIZE, at += BLOCK_BYTES) {
+    const d = readF16(src, at);
+    for (let j = 0; j < BLOCK_SIZE; j++) dst[i + j] = d * ((src[at + 2 + j]! << 24) >> 24);
+  }
+}
+
+export const q8_0: Codec = Object.freeze({
+  ...uniformFormat("q8_0", 8, BLOCK_SIZE, [
+    scaleField("d", 2, "scale, f16"),
+    codesField("qs", 32, "signed bytes, element j in byte j"),
+  ]),
+  encode,
+  decode,
+});

@@ -1,0 +1,14 @@
+/** f64: IEEE binary64, little-endian. Read only; to f32 by rounding to nearest, ties to even. */
+import type { Codec } from "../codec.ts";
+import { floatFormat, viewOf } from "./float-codec.ts";
+
+function decode(src: Uint8Array, dst: Float32Array): void {
+  const view = viewOf(src);
+  const count = Math.floor(src.length / 8);
+  for (let i = 0; i < count; i++) dst[i] = view.getFloat64(8 * i, true);
+}
+
+export const f64: Codec = Object.freeze({
+  ...floatFormat("f64", 8, "IEEE binary64, little-endian", 28),
+  decode,
+});

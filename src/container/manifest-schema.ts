@@ -1,0 +1,53 @@
+/**
+ * What a manifest must look like. Only this file needs zod at run time, which takes a good part of a second to load:
+ * import it lazily (`parseManifest` does).
+ */
+import { z } from "zod";
+import { MANIFEST_VERSION } from "./manifest-keys.ts";
+
+const name = z.string().min(1).max(256);
+const count = z.number().int().min(0).max(Number.MAX_SAFE_INTEGER);
+const positive = z.number().int().min(1).max(Number.MAX_SAFE_INTEGER);
+/** 64 bits. */
+const hash = z.string().regex(/^[0-9a-f]{16}$/);
+const record = z.record(z.string(), z.unknown());
+
+/** How near a tensor came to the original. */
+const qualitySchema = z.object({ nmse: z.number(), cosine: z.number(), kernelError: z.number().optional() });
+
+const tensorSchema = z.object({
+  name,
+  codec: name,
+  layout: name,
+  /** Logical shape, innermost first. */
+  shape: z.array(positive).min(1).max(4),
+  bytes: positive,
+  /** Of the written bytes. */
+  hash,
+  /** Of the bytes read. */
+  sourceHash: hash.optional(),
+  /** Learned tables per slice, for codebook formats. */
+  tables: positive.max(256).optional(),
+  quality: qualitySchema.optional(),
+  /** Why this codec. */
+  reason: z.string().optional(),
+});
+
+export const manifestSchema = z.object({
+  format: z.literal(MANIFEST_VERSION),
+  tool: z.object({ name, version: name }),
+  source: z.object({
+    format: z.enum(["gguf", "safetensors"]),
+    files: z.array(z.object({ name: z.string(), bytes: count })),
+    /** Over all tensors' source hashes, in input order. */
+    hash: hash.optional(),
+  }),
+  /** The recipe: enough to repeat the conversion. Its shape is the recipe reader's business. */
+  recipe: record.optional(),
+  /** Further facts of the caller, kept as they are. */
+  provenance: record.optional(),
+  tensors: z.array(tensorSchema),
+});
+
+export type Manifest = z.infer<typeof manifestSchema>;
+export type ManifestTensor = z.infer<typeof tensorSchema>;

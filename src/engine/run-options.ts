@@ -1,0 +1,45 @@
+/** What everything that runs on the engine is told, and what it says while it runs. */
+import type { BackendName } from "./worker/backend.ts";
+
+/** Options of everything that runs on the engine. */
+export interface RunOptions {
+  /** Worker threads, at least 1. Default: the machine's cores. Fewer are started when memory or work does not suffice. */
+  readonly threads?: number;
+  /** Upper bound of the process's resident memory in bytes, default `DEFAULT_MAX_MEMORY`. */
+  readonly maxMemory?: number;
+  /** Default: `wasm`, or `scalar` where the machine has no WebAssembly SIMD. */
+  readonly backend?: BackendName;
+  /** Called on the main thread at each change worth showing; must not throw. */
+  readonly onProgress?: (progress: Progress) => void;
+  /** Stops the run: workers end, temporary files go, the promise rejects with the signal's reason. */
+  readonly signal?: AbortSignal;
+}
+
+/** Default of `maxMemory`: enough for any model. */
+export const DEFAULT_MAX_MEMORY = 2 ** 30;
+
+/** The steps of a run, in the order in which they begin. */
+export type Phase = "open" | "plan" | "convert" | "compare" | "finish";
+
+/** A snapshot of a running conversion. Counts only grow within a run. */
+export interface Progress {
+  readonly phase: Phase;
+  /** Weights converted (or compared) so far, and in all. 0 before the plan is known. */
+  readonly weightsDone: number;
+  readonly weightsTotal: number;
+  /** Bytes written (phase `compare`: read) so far, and in all. */
+  readonly bytesDone: number;
+  readonly bytesTotal: number;
+  /** Tensors finished so far, and in all. */
+  readonly tensorsDone: number;
+  readonly tensorsTotal: number;
+  /** The tensor that was worked on last. */
+  readonly tensor?: string;
+}
+
+/** Tells that a step begins. */
+export function announce({ onProgress, signal }: RunOptions, phase: Phase): void {
+  signal?.throwIfAborted();
+  const nothing = { weightsDone: 0, weightsTotal: 0, bytesDone: 0, bytesTotal: 0, tensorsDone: 0, tensorsTotal: 0 };
+  onProgress?.({ phase, ...nothing });
+}

@@ -1,0 +1,128 @@
+/**
+ * Where a job's buffers lie in a worker's memory: one after the other, 64-byte aligned, each with 64 bytes of room
+ * behind it, as the SIMD loops expect. Pure arithmetic, so that the plan knows what a worker needs.
+ */
+import type { BlockFormat, CodebookFormat } from "../../../codecs/codec.ts";
+import { MAX_TABLES } from "../../../codecs/codebooks/codebook-format.ts";
+import { preparedBytes } from "../../../codecs/codebooks/codebook-prepare.ts";
+import { isCodebookFormat } from "../../../codecs/registry.ts";
+import { weavePlan } from "../../../layouts/weave-plan.ts";
+import { allocator } from "../../allocator.ts";
+import { fitBytes } from "../../fit/module-steps.ts";
+import { kernelScratchBytes, preparedRowBytes } from "../../kernels/kernel-numbers.ts";
+import { ERROR_SUM_COUNT } from "../../verify/error-sums.ts";
+import { SAMPLE_ROWS } from "../../verify/kernel-check.ts";
+import { XXH64_STATE_BYTES } from "../../verify/xxh64.ts";
+import type { JobShape, JobSide } from "./job-shape.ts";
+
+/** Addresses; what a job does not need has no bytes of its own. */
+export interface Arena {
+  /** A band as the source file holds it, and as the output will. */
+  readonly stored: number;
+  readonly woven: number;
+  /** A strip of the source in row order, when it was woven. */
+  readonly unwoven: number;
+  /** The strip's weights, f32. */
+  readonly weights: number;
+  /** The strip as blocks in row order, when they are yet to be woven. */
+  readonly encoded: number;
+  /** What the strip's written bytes say again: blocks in row order, and weights. */
+  readonly reread: number;
+  readonly decoded: number;
+  readonly importance: number;
+  readonly sums: number;
+  readonly productSums: number;
+  readonly hash: number;
+  readonly sourcePlan: number;
+  readonly targetPlan: number;
+  readonly sourceTables: number;
+  readonly targetTables: number;
+  readonly kernelRoom: number;
+  /** First byte behind all of them. */
+  readonly end: number;
+}
+
+/** False when blocks lie row by row. */
+export function isWoven({ weave }: JobSide): boolean {
+  return weave.layout !== "rows";
+}
+
+/** Bytes of the image of a format's learned tables, as many as it may have. */
+function imageBytes(format: BlockFormat): number {
+  return isCodebookFormat(format) ? preparedBytes(format, MAX_TABLES) : 0;
+}
+
+const FLOAT_BYTES = Float32Array.BYTES_PER_ELEMENT;
+
+/** Lays out the buffers of a job's bands from address `base` on. */
+export function planArena(shape: JobShape, base: number): Arena {
+  const { take, end } = allocator(base);
+  const { source, target, bandRows, stripRows, rowLength, isCopy, isVerbatim } = shape;
+  const stripBytes = (side: JobSide): number => (isWoven(side) ? stripRows * side.rowBytes : 0);
+  const weightBytes = isCopy ? 0 : stripRows * rowLength * FLOAT_BYTES;
+  const stored = take(bandRows * source.rowBytes);
+  return {
+    stored,
+    woven: isVerbatim ? stored : take(bandRows * target.rowBytes),
+    unwoven: take(stripBytes(source)),
+    weights: take(weightBytes),
+    encoded: take(isCopy ? 0 : stripBytes(target)),
+    reread: take(isCopy ? 0 : stripBytes(target)),
+    decoded: take(weightBytes),
+    importance: take(rowLength * FLOAT_BYTES),
+    sums: take(ERROR_SUM_COUNT * Float64Array.BYTES_PER_ELEMENT),
+    productSums: take(2 * Float64Array.BYTES_PER_ELEMENT),
+    hash: take(XXH64_STATE_BYTES),
+    sourcePlan: take(weavePlan(source.weave).length),
+    targetPlan: take(weavePlan(target.weave).length),
+    sourceTables: take(imageBytes(source.format)),
+    targetTables: take(imageBytes(target.format)),
+    kernelRoom: take(isCopy ? 0 : kernelRoom(rowLength, 0).end),
+    end: end(),
+  };
+}
+
+/** What a kernel works with, from address `base` on: activations as f32 and prepared, products, scratch. */
+export function kernelRoom(rowLength: number, base: number) {
+  const { take, end } = allocator(base);
+  return {
+    values: take(rowLength * FLOAT_BYTES),
+    acts: take(preparedRowBytes(rowLength, false)),
+    out: take(SAMPLE_ROWS * FLOAT_BYTES),
+    scratch: take(kernelScratchBytes(1)),
+    end: end(),
+  };
+}
+
+/** Addresses of what a fit needs; they lie apart from those of bands, so that neither disturbs the other. */
+export interface FitArena {
+  /** One group of rows: as stored, in row order, as weights. */
+  readonly stored: number;
+  readonly unwoven: number;
+  readonly weights: number;
+  readonly sourcePlan: number;
+  readonly sourceTables: number;
+  /** For the steps of its rounds. */
+  readonly stepRoom: number;
+  readonly end: number;
+}
+
+/**
+ * Lays out the buffers of a fit from address `base` on.
+ * @param fittedWeights weights of the sample that the fit works on, at most
+ */
+export function planFitArena(shape: JobShape, fittedWeights: number, base: number): FitArena {
+  const { source, target, rowLength } = shape;
+  const { take, end } = allocator(base);
+  const { rowsPerGroup } = source.weave;
+  const stored = take(rowsPerGroup * source.rowBytes);
+  return {
+    stored,
+    unwoven: isWoven(source) ? take(rowsPerGroup * source.rowBytes) : stored,
+    weights: take(rowsPerGroup * rowLength * FLOAT_BYTES),
+    sourcePlan: take(weavePlan(source.weave).length),
+    sourceTables: take(imageBytes(source.format)),
+    stepRoom: take(fitBytes(target.format as CodebookFormat, fittedWeights, true)),
+    end: end(),
+  };
+}

@@ -1,0 +1,98 @@
+/** The SIMD twins, called on the worker's memory; a loop without a twin runs its definition on the same memory. */
+import { isCodebookFormat } from "../../../codecs/registry.ts";
+import { prepareCodebook, prepareDecoding } from "../../../codecs/codebooks/codebook-prepare.ts";
+import { weavePlan } from "../../../layouts/weave-plan.ts";
+import { moduleSteps } from "../../fit/module-steps.ts";
+import { ACTIVATION_BLOCK } from "../../kernels/integer-view.ts";
+import { isSuperKernel, kernelNumber } from "../../kernels/kernel-numbers.ts";
+import { kernelRoom } from "./arena.ts";
+import type { Backend } from "./backend.ts";
+import { scalarBackend } from "./scalar-backend.ts";
+
+const PAGE_BYTES = 65536;
+
+type WasmFunction = (...args: number[]) => number;
+
+/**
+ * One instance with a memory of its own.
+ * @param arenaBytes room that the worker's buffers need, beyond the module's own static data
+ */
+export function wasmBackend(module: WebAssembly.Module, arenaBytes: number): Backend {
+  const memory = new WebAssembly.Memory({ initial: 16 });
+  const { exports } = new WebAssembly.Instance(module, { env: { memory } });
+  const functions = exports as Record<string, WasmFunction>;
+  const base = (functions["heap_base"]!() + 63) & ~63;
+  const pages = Math.ceil((base + arenaBytes) / PAGE_BYTES);
+  const present = memory.buffer.byteLength / PAGE_BYTES;
+  if (pages > present) memory.grow(pages - present);
+  const bytes = new Uint8Array(memory.buffer);
+  const scalar = scalarBackend(bytes, base);
+  return {
+    ...scalar,
+    name: "wasm",
+    bindWeave(weave, address) {
+      bytes.set(weavePlan(weave), address);
+      return { weave, plan: address };
+    },
+    prepare(format, codebook, effort) {
+      const ready = scalar.prepare(format, codebook, effort);
+      if (!isCodebookFormat(format)) return ready;
+      const image =
+        effort === undefined ? prepareDecoding(format, codebook!) : prepareCodebook(format, codebook!, effort);
+      return { ...ready, image };
+    },
+    bindCodec(ready, address) {
+      const { codec, image } = ready;
+      const definition = scalar.bindCodec(ready, address);
+      const prepared = image === undefined ? 0 : address;
+      if (image !== undefined) bytes.set(image, address);
+      const decode = functions[`decode_${codec.name}`];
+      const encode = functions[`encode_${codec.name}`];
+      return {
+        prepared,
+        decode:
+          decode === undefined
+            ? definition.decode
+            : (src, dst, weights) => void decode(src, dst, weights / codec.blockSize, prepared),
+        encode:
+          encode === undefined
+            ? definition.encode
+            : (src, dst, rows, rowLength, importance) => void encode(src, dst, rows, rowLength, importance, prepared),
+      };
+    },
+    pack({ weave, plan }, src, dst, rows, rowBytes) {
+      functions["weave_pack"]!(src, dst, rows / weave.rowsPerGroup, rowBytes / weave.format.blockBytes, plan);
+    },
+    unpack({ weave, plan }, src, dst, rows, rowBytes) {
+      functions["weave_unpack"]!(src, dst, rows / weave.rowsPerGroup, rowBytes / weave.format.blockBytes, plan);
+    },
+    bindKernel({ weave, codec }, activations, room) {
+      const rowLength = activations.length;
+      const kernel = kernelNumber(weave.weave.format);
+      if (kernel === undefined) return undefined;
+      const isSuper = isSuperKernel(kernel);
+      if (rowLength % ACTIVATION_BLOCK[isSuper ? "q8_K" : "q8_0"] !== 0) return undefined;
+      const { values, acts, out, scratch } = kernelRoom(rowLength, room);
+      new Float32Array(memory.buffer, values, rowLength).set(activations);
+      functions["quantize_activations"]!(values, acts, 1, rowLength, isSuper ? 1 : 0);
+      const multiply = functions["kernel_gemm"]!;
+      return (packed, weights, rows, sums) => {
+        multiply(kernel, packed, rows, rowLength, weave.plan, acts, 1, out, rows, codec.prepared, scratch);
+        functions["product_errors"]!(values, weights, out, rows, rowLength, sums);
+      };
+    },
+    fitSteps: (room) =>
+      moduleSteps(
+        {
+          memory,
+          codebook_errors: functions["codebook_errors"]!,
+          codebook_assign: functions["codebook_assign"]!,
+          codebook_improve: functions["codebook_improve"]!,
+        },
+        room,
+      ),
+    addErrorSums: (a, b, rows, rowLength, sums) => void functions["error_sums"]!(a, b, rows, rowLength, sums),
+    allFinite: (src, count) => functions["all_finite"]!(src, count) === 1,
+    addToHash: (state, src, length) => void functions["xxh64_add"]!(state, src, length),
+  };
+}

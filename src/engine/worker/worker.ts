@@ -1,0 +1,70 @@
+/** The body of a worker thread: set up once, then one task after the other, in the order of arrival. */
+import { openSync } from "node:fs";
+import { parentPort } from "node:worker_threads";
+import { openModelFiles } from "../../read/read-tensor.ts";
+import { bandWorker } from "./band-worker.ts";
+import { describeFailure, locateFailure } from "./failure.ts";
+import { fitWorker } from "./fit-worker.ts";
+import { scalarBackend } from "./scalar-backend.ts";
+import type { FromWorker, Task, TaskResult, ToWorker, WorkerSetup } from "./tasks.types.ts";
+import { wasmBackend } from "./wasm-backend.ts";
+
+/** The same function, whose failures say where they happened. */
+function located<A extends unknown[], R>(run: (...args: A) => R, where: (...args: A) => string): (...args: A) => R {
+  return (...args) => {
+    try {
+      return run(...args);
+    } catch (error) {
+      throw locateFailure(error, where(...args));
+    }
+  };
+}
+
+function runnerOf(setup: WorkerSetup): (task: Task) => TaskResult {
+  const arenaBytes = setup.bandBytes + setup.fitBytes;
+  const backend =
+    setup.module === undefined ? scalarBackend(new Uint8Array(arenaBytes), 0) : wasmBackend(setup.module, arenaBytes);
+  const files = {
+    source: openModelFiles(setup.files),
+    written: openModelFiles(setup.writtenFiles),
+    outputs: setup.outputPaths.map((path) => openSync(path, "r+")),
+  };
+  const nameOf = (job: number): string => setup.jobs[job]!.tensor.name;
+  const work = located(
+    bandWorker(setup, backend, files),
+    ({ job, band }) => `tensor ${nameOf(job)}, rows ${band.startRow} to ${band.endRow - 1}`,
+  );
+  const fit = located(fitWorker(setup, backend, files), (job, slice) => `tensor ${nameOf(job)}, fit of slice ${slice}`);
+  return (task) => {
+    if (task.kind === "bands") return { kind: "bands", bands: task.bands.map(work) };
+    const start = performance.now();
+    const codebook = fit(task.job, task.slice);
+    const seconds = (performance.now() - start) / 1000;
+    return { kind: "fit", fit: { job: task.job, slice: task.slice, codebook, seconds } };
+  };
+}
+
+let run: (task: Task) => TaskResult = () => {
+  throw new Error("a task came before the setup");
+};
+
+const port = parentPort!;
+port.on("message", (message: ToWorker) => {
+  if (message.kind === "setup") {
+    const { setup } = message;
+    // The files are opened with the first task, so that a failure to do so belongs to one.
+    run = (task) => {
+      run = runnerOf(setup);
+      return run(task);
+    };
+    return;
+  }
+  const { id } = message;
+  let answer: FromWorker;
+  try {
+    answer = { id, result: run(message.task) };
+  } catch (error) {
+    answer = { id, failure: describeFailure(error) };
+  }
+  port.postMessage(answer);
+});

@@ -1,0 +1,32 @@
+/** What every job that writes a file has in common: open, plan, convert. */
+import { announce } from "../engine/run-options.ts";
+import type { ConversionOptions, ConversionReport } from "./conversion.types.ts";
+import { runConversion } from "./run-conversion.ts";
+import { withEngine, type Engine } from "../engine/start-engine.ts";
+import type { Plan } from "../plan/plan.ts";
+import type { Model } from "../read/model.ts";
+import { openModel } from "../open/open-model.ts";
+
+/** Where from and where to, beside the options of the run. */
+export interface ConvertOptions extends ConversionOptions {
+  readonly input: string;
+  readonly output: string;
+}
+
+/**
+ * Opens a model while threads start, plans what becomes of it, and carries that out.
+ * @param engine started with the same options, for this run only; absent: one of its own
+ */
+export async function convertModel(
+  options: ConvertOptions,
+  plan: (model: Model) => Plan,
+  engine?: Engine,
+): Promise<ConversionReport> {
+  const work = async (own: Engine): Promise<ConversionReport> => {
+    announce(options, "open");
+    const model = await openModel(options.input);
+    announce(options, "plan");
+    return runConversion(plan(model), options.output, options, own);
+  };
+  return withEngine(options, work, engine);
+}

@@ -1,0 +1,33 @@
+/** Changes the memory order of an already quantized file, without touching a value. */
+import { convertModel, type ConvertOptions } from "./convert-model.ts";
+import type { ConversionReport } from "./conversion.types.ts";
+import { planConversion } from "../plan/plan-conversion.ts";
+import type { Plan } from "../plan/plan.ts";
+import { COPY } from "../plan/recipes/schemes.ts";
+import type { Model } from "../read/model.ts";
+
+export interface RepackOptions extends ConvertOptions {
+  /**
+   * A layout name, or `auto:<cpu>`; `rows` unpacks. Tensors that cannot take it, and those that are read row by row,
+   * stay (or go back) in rows, and are reported.
+   */
+  readonly layout: string;
+}
+
+function planRepacking(model: Model, layout: string): Plan {
+  const plan = planConversion(model, { scheme: COPY, layout });
+  const isPacked = layout === "rows" || plan.tensors.some((planned) => planned.layout !== "rows");
+  return isPacked
+    ? plan
+    : { ...plan, warnings: [...plan.warnings, `nothing was packed: no tensor comes in ${layout}`] };
+}
+
+/** Packs a file: `unpack` gives back the very same tensor bytes. */
+export async function pack(options: RepackOptions): Promise<ConversionReport> {
+  return convertModel(options, (model) => planRepacking(model, options.layout));
+}
+
+/** Undoes `pack`. */
+export async function unpack(options: Omit<RepackOptions, "layout">): Promise<ConversionReport> {
+  return pack({ ...options, layout: "rows" });
+}

@@ -1,0 +1,140 @@
+/** Compares a finished file with its original, in the same workers and with the same sums as a conversion. */
+import { QuantizeError } from "../errors.ts";
+import { elementCount, type Model, type Tensor } from "../read/model.ts";
+import { storedBytes } from "../read/read-tensor.ts";
+import { formatHash } from "../verify/xxh64.ts";
+import { manifestOf } from "../container/manifest.ts";
+import { requireQuality } from "../verify/budget.ts";
+import type { RunOptions } from "../engine/run-options.ts";
+import type { ComparedTensor, VerificationReport } from "./conversion.types.ts";
+import type { QualityBudget, VerifyLevel } from "../verify/quality.types.ts";
+import { sharedTensor } from "../engine/tensor-jobs.ts";
+import { planJobMemory } from "../engine/plan-memory.ts";
+import { pooledQuality, qualityOf } from "../engine/results.ts";
+import { runTasks } from "../engine/run-tasks.ts";
+import { withEngine, type Engine } from "../engine/start-engine.ts";
+import type { TensorJob } from "../engine/worker/tasks.types.ts";
+
+export interface ComparisonOptions extends RunOptions, QualityBudget {
+  readonly verify?: Exclude<VerifyLevel, "off">;
+}
+
+/** Every tensor beside its original. @throws QuantizeError `incompatible` when the models differ in names or shapes */
+function pairsOf(model: Model, original: Model): { readonly written: Tensor; readonly tensor: Tensor }[] {
+  const byName = new Map(original.tensors.map((tensor) => [tensor.name, tensor]));
+  const missing = original.tensors.filter(({ name }) => !model.tensors.some((written) => written.name === name));
+  if (missing.length > 0) {
+    const expected = `expected the ${original.tensors.length} tensors of ${original.path}`;
+    throw new QuantizeError(
+      "incompatible",
+      `${model.path}: ${expected}, ${missing.length} are not there, ${missing[0]!.name} for one`,
+    );
+  }
+  return model.tensors.map((written) => {
+    const tensor = byName.get(written.name);
+    if (tensor === undefined) {
+      throw new QuantizeError("incompatible", `${original.path}: expected a tensor ${written.name}, found none`);
+    }
+    const [expected, found] = [tensor.shape.join(" x "), written.shape.join(" x ")];
+    if (expected !== found) {
+      throw new QuantizeError("incompatible", `tensor ${written.name}: expected ${expected} weights, found ${found}`);
+    }
+    return { written, tensor };
+  });
+}
+
+/**
+ * @returns qualities as the conversion reported them, and whether the bytes are still those of the manifest
+ * @throws QuantizeError `incompatible`; `budget` when bytes are damaged or a bound is missed
+ */
+export async function runComparison(
+  model: Model,
+  original: Model,
+  options: ComparisonOptions,
+  engine?: Engine,
+): Promise<VerificationReport> {
+  if (engine === undefined) return withEngine(options, (own) => runComparison(model, original, options, own));
+  const { pool, backend } = engine;
+  const start = performance.now();
+  const { verify = "kernels", onProgress, signal } = options;
+  const pairs = pairsOf(model, original);
+  const manifest = await manifestOf(model.metadata, model.path);
+  const jobs: TensorJob[] = pairs.map(({ written, tensor }) => ({
+    tensor: sharedTensor(tensor),
+    codec: written.codec,
+    layout: written.layout,
+    outputFile: 0,
+    outputOffset: 0,
+    written: sharedTensor(written),
+  }));
+  const memory = planJobMemory(jobs, options);
+  await pool.shrink(memory.threads);
+  const module = await engine.module;
+  const { results } = await runTasks(pool, {
+    setup: {
+      backend,
+      ...(module === undefined ? {} : { module }),
+      bandBytes: memory.bandBytes,
+      fitBytes: memory.fitBytes,
+      files: original.files,
+      writtenFiles: model.files,
+      outputPaths: [],
+      jobs,
+      verify,
+      effort: "normal",
+    },
+    phase: "compare",
+    jobBytes: pairs.map(({ written }) => storedBytes(written)),
+    ...(onProgress === undefined ? {} : { onProgress }),
+    ...(signal === undefined ? {} : { signal }),
+  });
+  const claims = new Map(manifest?.tensors.map((claim) => [claim.name, claim]));
+  const tensors = pairs.map(({ written, tensor }, index): ComparedTensor => {
+    const result = results[index]!;
+    const claim = claims.get(written.name);
+    return {
+      name: written.name,
+      shape: written.shape,
+      weights: elementCount(written.shape),
+      against: { codec: tensor.codec, layout: tensor.layout },
+      encoding: { codec: written.codec, layout: written.layout },
+      byteLength: storedBytes(written),
+      quality: qualityOf(result)!,
+      hash: formatHash(result.hash),
+      ...(claim === undefined ? {} : { manifestHash: claim.hash }),
+      seconds: result.seconds,
+    };
+  });
+  const pooled = pooledQuality(
+    results.flatMap((result, index) => {
+      const { written, tensor } = pairs[index]!;
+      return written.codec === tensor.codec ? [] : [{ ...result, codec: written.codec }];
+    }),
+  ) ?? { nmse: 0, cosine: 1 };
+  const report: VerificationReport = {
+    input: model.path,
+    against: original.path,
+    tensors,
+    damaged: tensors.filter((t) => t.manifestHash !== undefined && t.manifestHash !== t.hash).map((t) => t.name),
+    ...pooled,
+    hasManifest: manifest !== undefined,
+    backend,
+    threads: memory.threads,
+    seconds: (performance.now() - start) / 1000,
+  };
+  requireIntact(report);
+  requireQuality(tensors, options, report);
+  return report;
+}
+
+function requireIntact(report: VerificationReport): void {
+  const [first] = report.damaged;
+  if (first === undefined) return;
+  const { hash, manifestHash } = report.tensors.find(({ name }) => name === first)!;
+  const rest = report.damaged.length > 1 ? `, and ${report.damaged.length - 1} more tensors are damaged` : "";
+  throw new QuantizeError(
+    "budget",
+    `${report.input}: tensor ${first}: expected bytes of hash ${manifestHash}, found ${hash}${rest}`,
+    { cause: report },
+  );
+}

@@ -1,0 +1,32 @@
+/** Checks a finished file: its bytes against its manifest, its weights and products against the float model. */
+import { announce } from "../engine/run-options.ts";
+import type { RunOptions } from "../engine/run-options.ts";
+import type { VerificationReport } from "./conversion.types.ts";
+import type { QualityBudget, VerifyLevel } from "../verify/quality.types.ts";
+import { runComparison } from "./run-comparison.ts";
+import { withEngine } from "../engine/start-engine.ts";
+import { findOriginal } from "../open/find-original.ts";
+import { openModel } from "../open/open-model.ts";
+
+export interface VerifyOptions extends RunOptions, QualityBudget {
+  /** The quantized file. */
+  readonly input: string;
+  /** The model it was made from. Default: the one that its manifest names, beside it or in the current folder. */
+  readonly against?: string;
+  /** Default `kernels`. */
+  readonly verify?: Exclude<VerifyLevel, "off">;
+}
+
+/**
+ * Compares a quantized file with its original.
+ * @throws QuantizeError of code `budget` (its cause is the report) when bytes are damaged or a quality bound is missed,
+ * `incompatible` when the two do not hold the same tensors, `usage` when the original is not named and not found
+ */
+export async function verify(options: VerifyOptions): Promise<VerificationReport> {
+  return withEngine(options, async (engine) => {
+    announce(options, "open");
+    const model = await openModel(options.input);
+    const original = await openModel(options.against ?? (await findOriginal(model)));
+    return runComparison(model, original, options, engine);
+  });
+}

@@ -1,0 +1,35 @@
+/** The one way in: whatever the user names becomes a model. */
+import { existsSync, statSync } from "node:fs";
+import { basename, dirname, join } from "node:path";
+import { ioError } from "../read/input-file.ts";
+import type { Model } from "../read/model.ts";
+import { openGguf } from "../read/gguf/open-gguf.ts";
+import { openHuggingFace } from "../read/hugging-face/open-hugging-face.ts";
+import { openSafetensors } from "../read/safetensors/open-safetensors.ts";
+import { restoreOwnTensors } from "../container/own-tensors.ts";
+
+/** `model.safetensors`, or one of its shards: with a config beside it, the folder is what is meant. */
+const FOLDER_MODEL = /^model(-\d{5}-of-\d{5})?\.safetensors$/;
+
+/**
+ * Opens a checkpoint: a GGUF file (any of a split set), a safetensors file, or a Hugging Face folder (or the index or
+ * a shard in it). Only headers are read.
+ * @throws QuantizeError `io`, `bad-format` or `unsupported`, naming the file
+ */
+export async function openModel(path: string): Promise<Model> {
+  if (isFolder(path)) return openHuggingFace(path);
+  if (basename(path) === "model.safetensors.index.json") return { ...openHuggingFace(dirname(path)), path };
+  if (FOLDER_MODEL.test(basename(path)) && existsSync(join(dirname(path), "config.json"))) {
+    return { ...openHuggingFace(dirname(path)), path };
+  }
+  if (path.endsWith(".safetensors")) return openSafetensors(path);
+  return restoreOwnTensors(openGguf(path));
+}
+
+function isFolder(path: string): boolean {
+  try {
+    return statSync(path).isDirectory();
+  } catch (cause) {
+    throw ioError(path, "cannot be opened", cause);
+  }
+}

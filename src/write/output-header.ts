@@ -1,0 +1,149 @@
+/**
+ * The header of the output, planned before the work and written after it: the manifest inside it holds hashes and
+ * errors that are known last. Its size is fixed from a draft with the longest values; the finished manifest is padded
+ * with spaces to fill the same room.
+ */
+import { basename } from "node:path";
+import { findFormat, isCodebookFormat } from "../../codecs/registry.ts";
+import type { Codebook, CodebookFormat } from "../../codecs/codec.ts";
+import type { Plan } from "../plan/plan.ts";
+import { fileMetadata } from "../plan/split-outputs.ts";
+import { sliceCount } from "../read/model.ts";
+import { toolVersion } from "../text/version.ts";
+import { carrierOf, type Compat } from "../container/carrier.ts";
+import { ggufHeaderBytes, ggufHeaderSize, type GgufHeader, type HeaderTensor } from "./gguf-header.ts";
+import { ANY_HASH, LONGEST_NUMBER, manifestRoom, manifestText } from "../container/manifest.ts";
+import { MANIFEST_VERSION } from "../container/manifest-keys.ts";
+import type { Manifest, ManifestTensor } from "../container/manifest.ts";
+import { joinCodebooks, withStorageKeys, type StoredCodebooks } from "../container/storage-keys.ts";
+import { plannedLevels } from "../plan/table-count.ts";
+import type { Effort } from "../../codecs/codec.ts";
+import type { VerifyLevel } from "../verify/quality.types.ts";
+import { isCopy } from "../plan/plan.ts";
+
+/** The header of one file. */
+export interface FileHeader {
+  /** The tensor list. */
+  readonly tensors: readonly HeaderTensor[];
+  /** Size of the header: where the data section starts. */
+  readonly byteLength: number;
+}
+
+export interface OutputHeader {
+  /** One for each of the plan's files. Manifest and codebooks are in the first. */
+  readonly files: readonly FileHeader[];
+  /**
+   * The finished headers, exactly that long.
+   * @param codebooks of each tensor of the plan, slice by slice; undefined where it has none
+   */
+  bytes(facts: HeaderFacts): Uint8Array[];
+}
+
+export interface HeaderFacts {
+  /** What the manifest says of each tensor of the plan. */
+  readonly tensors: readonly ManifestTensor[];
+  readonly codebooks: readonly (readonly Codebook[] | undefined)[];
+  readonly sourceHash: string;
+}
+
+/** What of the run's options is written down, or decides how tensors are carried: see `ConversionOptions`. */
+export interface HeaderOptions {
+  readonly verify?: VerifyLevel;
+  readonly effort?: Effort;
+  readonly compat?: Compat;
+  readonly provenance?: Readonly<Record<string, unknown>>;
+}
+
+/** A codebook with exactly so many tables and levels: the last of each stands for those that were not needed. */
+function padded({ tables, levels }: Codebook, tableLength: number, tableCount: number, levelCount: number): Codebook {
+  const allTables = new Int8Array(tableCount * tableLength);
+  for (let start = 0; start < allTables.length; start += tableLength) {
+    const from = Math.min(start, tables.length - tableLength);
+    allTables.set(tables.subarray(from, from + tableLength), start);
+  }
+  const allLevels = Float32Array.from({ length: levelCount }, (_, i) => levels[Math.min(i, levels.length - 1)]!);
+  return { tables: allTables, levels: allLevels };
+}
+
+/** Codebook tensors of a plan, with what sizes depend on. */
+function codebookTensors(
+  plan: Plan,
+): { index: number; format: CodebookFormat; tables: number; levels: number; slices: number }[] {
+  return plan.tensors.flatMap((planned, index) => {
+    const { tensor, codec, tables } = planned;
+    const format = findFormat(codec);
+    if (format === undefined || !isCodebookFormat(format)) return [];
+    const levels = plannedLevels(planned, format);
+    return [{ index, format, tables: tables!, levels, slices: sliceCount(tensor.shape) }];
+  });
+}
+
+/**
+ * Sizes the header of a plan. The manifest in it repeats the conversion: the plan's recipe, and the effort that went
+ * into codebooks.
+ */
+export function planOutputHeader(plan: Plan, options: HeaderOptions): OutputHeader {
+  const { verify = "kernels", effort = "normal", provenance, compat } = options;
+  const { alignment, model } = plan;
+  const lists = Array.from({ length: plan.fileCount }, (): HeaderTensor[] => []);
+  for (const { tensor, codec, layout, file, byteOffset } of plan.tensors) {
+    const carrier = carrierOf(findFormat(codec)!, layout, tensor.shape, compat);
+    lists[file]!.push({ name: tensor.name, ...carrier, byteOffset });
+  }
+  const withBooks = codebookTensors(plan);
+  const version = toolVersion();
+  const manifestOf = (sourceHash: string, entries: readonly ManifestTensor[]): Manifest => ({
+    format: MANIFEST_VERSION,
+    tool: { name: "quantize", version },
+    source: {
+      format: model.format,
+      files: model.files.map(({ path, byteLength }) => ({ name: basename(path), bytes: byteLength })),
+      hash: sourceHash,
+    },
+    recipe: { ...plan.recipe, ...(withBooks.length > 0 && { effort }), ...(compat && { compat }) },
+    ...(provenance === undefined ? {} : { provenance: { ...provenance } }),
+    tensors: [...entries],
+  });
+  const draft = manifestOf(
+    ANY_HASH,
+    plan.tensors.map((planned) => ({
+      name: planned.tensor.name,
+      codec: planned.codec,
+      layout: planned.layout,
+      shape: [...planned.tensor.shape],
+      bytes: planned.byteLength,
+      hash: ANY_HASH,
+      sourceHash: ANY_HASH,
+      ...(planned.tables === undefined ? {} : { tables: planned.tables }),
+      ...(isCopy(planned) || verify === "off"
+        ? {}
+        : { quality: { nmse: LONGEST_NUMBER, cosine: LONGEST_NUMBER, kernelError: LONGEST_NUMBER } }),
+      reason: planned.reason,
+    })),
+  );
+  const room = manifestRoom(draft);
+  const sizes: StoredCodebooks[] = withBooks.map(({ index, format, tables, levels, slices }) => ({
+    tensor: plan.tensors[index]!.tensor.name,
+    tables: { length: slices * tables * format.tableLength },
+    levels: { length: slices * levels },
+  }));
+  const headersWith = (stored: readonly StoredCodebooks[], manifest: string): GgufHeader[] =>
+    lists.map((tensors, file) => {
+      const metadata = fileMetadata(plan, file);
+      return { metadata: file === 0 ? withStorageKeys(metadata, stored, manifest) : metadata, tensors, alignment };
+    });
+  return {
+    files: headersWith(sizes, " ".repeat(room)).map((header) => ({
+      tensors: header.tensors,
+      byteLength: ggufHeaderSize(header),
+    })),
+    bytes({ tensors, codebooks, sourceHash }) {
+      const manifest = manifestOf(sourceHash, tensors);
+      const stored = withBooks.map(({ index, format, tables, levels }) => {
+        const books = codebooks[index]!.map((book) => padded(book, format.tableLength, tables, levels));
+        return joinCodebooks(plan.tensors[index]!.tensor.name, books);
+      });
+      return headersWith(stored, manifestText(manifest, room)).map(ggufHeaderBytes);
+    },
+  };
+}

@@ -1,0 +1,164 @@
+import { readdirSync, readFileSync } from "node:fs";
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { bitOrderTable } from "#dist/layouts/bit-orders.js";
+import { CATALOGUE } from "#dist/layouts/catalogue.js";
+import { elementParts } from "#dist/layouts/element-bits.js";
+import { locate } from "#dist/layouts/locate.js";
+import { findWeave, LAYOUT_NAMES, weavesOf } from "#dist/layouts/registry.js";
+import { weavePlan } from "#dist/layouts/weave-plan.js";
+import { pack, unpack } from "#dist/layouts/weave.js";
+import { allFormats, findFormat } from "#dist/codecs/registry.js";
+import { rowBytes } from "#dist/codecs/codec.js";
+import { noise } from "../support/kernel-inputs.ts";
+
+const GOLDEN = new URL("../../fixtures/golden/", import.meta.url);
+const ROWS = 16;
+const COLUMNS = 512;
+
+const golden = (path: string): Uint8Array => new Uint8Array(readFileSync(new URL(path, GOLDEN)));
+const weaves = allFormats().flatMap((format) => weavesOf(format));
+const named = weaves.map((weave) => [`${weave.format.name} ${weave.layout}`, weave] as const);
+
+interface WeaveExports {
+  weave_pack(src: number, dst: number, groups: number, blocksPerRow: number, plan: number): void;
+  weave_unpack(src: number, dst: number, groups: number, blocksPerRow: number, plan: number): void;
+}
+const memory = new WebAssembly.Memory({ initial: 32 });
+const module = new WebAssembly.Module(readFileSync(new URL("../../dist/quantize.wasm", import.meta.url)));
+const twin = new WebAssembly.Instance(module, { env: { memory } }).exports as unknown as WeaveExports;
+const [PLAN, FROM, TO] = [1 << 18, 1 << 19, 1 << 20];
+
+function twinRun(verb: keyof WeaveExports, weave: (typeof weaves)[number], src: Uint8Array, rows: number): Uint8Array {
+  const bytes = new Uint8Array(memory.buffer);
+  bytes.set(weavePlan(weave), PLAN);
+  bytes.set(src, FROM);
+  bytes.fill(0xa5, TO, TO + src.length + 64);
+  twin[verb](FROM, TO, rows / weave.rowsPerGroup, src.length / rows / weave.format.blockBytes, PLAN);
+  expect(bytes.subarray(TO + src.length, TO + src.length + 64).every((byte) => byte === 0xa5)).toBe(true);
+  return bytes.slice(TO, TO + src.length);
+}
+
+describe("layouts have the bytes that ggml makes", () => {
+  const files = readdirSync(new URL("layouts/", GOLDEN)).map((file) => {
+    const [type, full] = file.split(".") as [string, string];
+    return { file, type, layout: full.slice(type.length + 1) };
+  });
+  for (const { file, type, layout } of files.filter(({ type }) => findFormat(type) !== undefined))
+    test(file, () => {
+      const format = findFormat(type)!;
+      const weave = findWeave(format, layout)!;
+      const rows = golden(`rowmajor/${type}.rowmajor.bin`);
+      const woven = new Uint8Array(rows.length);
+      pack(weave, rows, woven, ROWS, rowBytes(format, COLUMNS));
+      expect(Buffer.compare(woven, golden(`layouts/${file}`))).toBe(0);
+      expect(Buffer.compare(twinRun("weave_pack", weave, rows, ROWS), woven)).toBe(0);
+    });
+
+  test("every line of the catalogue names shapes that are layouts", () => {
+    for (const { shapes } of CATALOGUE) for (const shape of shapes) expect(LAYOUT_NAMES).toContain(shape);
+  });
+});
+
+describe("unpacking is the inverse of packing, for any bytes", () => {
+  for (const [name, weave] of named)
+    test(name, () => {
+      const { rowsPerGroup, format } = weave;
+      fc.assert(
+        fc.property(
+          fc.integer({ min: 1, max: 2 }),
+          fc.integer({ min: 1, max: 3 }),
+          fc.integer(),
+          (groups, blocks, seed) => {
+            const rows = groups * rowsPerGroup;
+            const bytesPerRow = blocks * format.blockBytes;
+            const src = Uint8Array.from(noise(rows * bytesPerRow, seed), (x) => Math.abs(x) * 256);
+            const woven = new Uint8Array(src.length);
+            const back = new Uint8Array(src.length);
+            pack(weave, src, woven, rows, bytesPerRow);
+            unpack(weave, woven, back, rows, bytesPerRow);
+            expect(Buffer.compare(back, src)).toBe(0);
+            expect(Buffer.compare(twinRun("weave_pack", weave, src, rows), woven)).toBe(0);
+            expect(Buffer.compare(twinRun("weave_unpack", weave, woven, rows), src)).toBe(0);
+          },
+        ),
+        { numRuns: 5 },
+      );
+    });
+});
+
+describe("an element is where locate says", () => {
+  for (const [name, weave] of named)
+    test(name, () => {
+      const { format, rowsPerGroup } = weave;
+      const rows = rowsPerGroup * 2;
+      const bytesPerRow = format.blockBytes * 2;
+      const src = Uint8Array.from(
+        { length: rows * bytesPerRow },
+        (_, index) => (index * 197 + (index >> 5) * 31) & 255,
+      );
+      const woven = new Uint8Array(src.length);
+      pack(weave, src, woven, rows, bytesPerRow);
+      const rowMajor = findWeave(format, "rows")!;
+      const bitsAt = (bytes: Uint8Array, from: typeof weave, row: number, column: number): string =>
+        locate(from, bytesPerRow, row, column)
+          .parts.map(({ field, byteOffset, bit, bits }) => {
+            const xor = from.fields.find((woven) => woven.field === field)!.xor;
+            return Array.from({ length: bits }, (_, index) => {
+              const at = byteOffset * 8 + bit + index;
+              return ((bytes[at >> 3]! ^ xor) >> (at & 7)) & 1;
+            }).join("");
+          })
+          .join("");
+      for (let row = 0; row < rows; row++)
+        for (let column = 0; column < format.blockSize * 2; column += format.blockSize > 64 ? 7 : 1)
+          expect(bitsAt(woven, weave, row, column)).toBe(bitsAt(src, rowMajor, row, column));
+    });
+});
+
+test("every code bit of a block belongs to some weight", () => {
+  for (const format of allFormats().filter(({ kind }) => kind !== "float")) {
+    for (const { name, bytes, role } of format.fields) {
+      if (role !== "codes") continue;
+      const seen = new Set<number>();
+      for (let column = 0; column < format.blockSize; column++)
+        for (const { field, bit, bits } of elementParts(format, column))
+          if (field === name) for (let index = 0; index < bits; index++) seen.add(bit + index);
+      expect(`${format.name}.${name}: ${seen.size} bits`).toBe(`${format.name}.${name}: ${bytes * 8} bits`);
+    }
+  }
+});
+
+test("bit orders are permutations", () => {
+  for (const { fields, shapes, format: name } of CATALOGUE)
+    for (const { field, special } of fields)
+      for (const shape of shapes) {
+        const bytes = findFormat(name)?.fields.find((candidate) => candidate.name === field)?.bytes;
+        if (special === undefined || bytes === undefined) continue;
+        const table = bitOrderTable(special, Number(shape.split("x")[0]), bytes);
+        expect(new Set(table).size).toBe(table.length);
+        expect(Math.max(...table)).toBe(table.length - 1);
+      }
+});
+
+test("sizes that do not fit are refused by name", () => {
+  const format = { ...SAMPLE };
+  const weave = findWeave(format, "4x4")!;
+  expect(() => pack(weave, new Uint8Array(54), new Uint8Array(54), 3, 18)).toThrow("q4_0 4x4: 3 rows");
+  expect(() => pack(weave, new Uint8Array(72), new Uint8Array(72), 4, 17)).toThrow("rows of 17 bytes");
+  expect(() => pack(weave, new Uint8Array(71), new Uint8Array(72), 4, 18)).toThrow("source of 71 bytes");
+  expect(() => unpack(weave, new Uint8Array(72), new Uint8Array(71), 4, 18)).toThrow("destination of 71 bytes");
+  expect(findWeave(format, "4x16")).toBeUndefined();
+  expect(() => locate(weave, 18, 0, 32)).toThrow("column 32");
+});
+
+const SAMPLE = {
+  name: "q4_0",
+  kind: "uniform",
+  blockSize: 32,
+  blockBytes: 18,
+  fields: [
+    { name: "d", bytes: 2, role: "scale", meaning: "scale" },
+    { name: "qs", bytes: 16, role: "codes", meaning: "codes" },
+  ],
+} as const;

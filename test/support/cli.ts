@@ -1,0 +1,43 @@
+/** Runs the built command line as its users do: a child process, its exit code and both streams. */
+import { spawnSync } from "node:child_process";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { afterAll, onTestFinished } from "vitest";
+
+export const ROOT = fileURLToPath(new URL("../..", import.meta.url));
+export const FABLE = join(ROOT, "fixtures/fable/fable-f16.gguf");
+export const FABLE_FOLDER = join(ROOT, "fixtures/fable/hf");
+
+export interface CliResult {
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** `quantize ...args`, in a folder of its own when `cwd` is given. */
+export function cli(args: readonly string[], options: { cwd?: string; env?: NodeJS.ProcessEnv } = {}): CliResult {
+  const env = { ...process.env, NO_COLOR: undefined, FORCE_COLOR: undefined, COLUMNS: undefined, ...options.env };
+  const result = spawnSync(process.execPath, [join(ROOT, "dist/bin/quantize.js"), ...args], {
+    encoding: "utf8",
+    ...(options.cwd !== undefined && { cwd: options.cwd }),
+    env,
+    maxBuffer: 2 ** 26,
+  });
+  return { code: result.status, stdout: result.stdout, stderr: result.stderr };
+}
+
+/** A folder that goes away with the test. */
+export function temporaryFolder(): string {
+  const folder = mkdtempSync(join(tmpdir(), "quantize-test-"));
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+  return folder;
+}
+
+/** A folder for all tests of a file; it goes away after the last one. */
+export function temporaryFolderForFile(): string {
+  const folder = mkdtempSync(join(tmpdir(), "quantize-test-"));
+  afterAll(() => rmSync(folder, { recursive: true, force: true }));
+  return folder;
+}
