@@ -25,7 +25,7 @@ export const COMMANDS: Readonly<Record<string, CommandEntry>> = {
     load: async () => (await import("./commands/dequantize.ts")).dequantizeCommand(),
   },
   pack: {
-    summary: "weave the rows of a quantized file for a CPU",
+    summary: "interleave the rows of a quantized file for a CPU",
     load: async () => (await import("./commands/pack.ts")).packCommand(),
   },
   unpack: {

@@ -1,6 +1,6 @@
-/** Drawings of woven blocks: in the terminal, as data, as a picture. */
+/** Drawings of interleaved blocks: in the terminal, as data, as a picture. */
 import { writeFileSync } from "node:fs";
-import type { Weave } from "../layouts/layout.ts";
+import type { Layout } from "../layouts/layout.ts";
 import { drawLayout } from "../src/inspect/draw-layout.ts";
 import { drawLayoutSvg } from "../src/inspect/draw-layout-svg.ts";
 import { printable } from "../src/text/printable.ts";
@@ -14,16 +14,19 @@ export interface DrawingFlags {
   readonly color: boolean;
 }
 
-/** Draws a weave: its fields, and which row and weights each byte belongs to. */
-export async function showDrawing(weave: Weave, flags: DrawingFlags): Promise<void> {
+/** Draws a layout: its fields, and which row and weights each byte belongs to. `json`: the layout as data. */
+export async function showDrawing(layout: Layout, flags: DrawingFlags): Promise<void> {
   if (flags.svg !== undefined) {
     const options = { path: flags.svg, inputs: [], force: flags.force ?? false };
-    await writeAtomically(options, { write: (path) => writeFileSync(path, drawLayoutSvg(weave)) });
+    await writeAtomically(options, { write: (path) => writeFileSync(path, drawLayoutSvg(layout)) });
   }
-  if (flags.json) return printJson(weave);
-  const fields = weave.format.fields.map(({ name, bytes, meaning }) => {
+  if (flags.json) {
+    const { name, ...rest } = layout;
+    return printJson({ layout: name, ...rest });
+  }
+  const fields = layout.format.fields.map(({ name, bytes, meaning }) => {
     return `${name.padEnd(9)} ${String(bytes).padStart(4)} bytes  ${printable(meaning)}`;
   });
   const color = hasColours(process.stdout, flags.color);
-  print(`${fields.join("\n")}\n\n${drawLayout(weave, { color })}`);
+  print(`${fields.join("\n")}\n\n${drawLayout(layout, { color })}`);
 }

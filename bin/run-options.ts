@@ -54,7 +54,7 @@ export function conversionOptionsOf(flags: RunFlags): ConversionOptions {
   };
 }
 
-/** Programs that read woven types under numbers of their own. */
+/** Programs that read interleaved types under numbers of their own. */
 export function compatOption(): Option {
   return new Option("--compat <program>", "store packed tensors under the type numbers of that program").choices([
     "ik_llama.cpp",

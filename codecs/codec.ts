@@ -3,7 +3,7 @@
  *
  * A row of weights is cut into blocks of `blockSize` neighbours; each block becomes `blockBytes` bytes, made of
  * `fields` one after the other. Nothing here knows of files, threads or memory order between rows: that is the
- * business of layouts (which weave the fields of several rows) and of the pipeline.
+ * business of layouts (which interleave the fields of several rows) and of the pipeline.
  */
 
 /** What the bytes of a field are to a kernel. */

@@ -1,6 +1,7 @@
 /**
- * The fields that are not dealt in whole bytes: each function says to which bit of the woven field a bit of a row's
- * field goes. A permutation is packed, unpacked, located and drawn from one table, so it cannot disagree with itself.
+ * The fields that are not dealt in whole bytes: each function says to which bit of the interleaved field a bit of a
+ * row's field goes. A permutation is packed, unpacked, located and drawn from one table, so it cannot disagree with
+ * itself.
  *
  * Bits are numbered from the lowest bit of byte 0. Definitions: the repack functions of ggml's CPU backend, checked
  * against its bytes in fixtures/golden/layouts.
@@ -22,8 +23,8 @@ export function sixBitPosition(kind: "scale" | "minimum", index: number, bit: nu
 /** The 16 sub-blocks of q2_K in the order in which the 16-row layout stores their scales. */
 const Q2_SCALE_ORDER = [0, 2, 4, 6, 1, 3, 5, 7, 8, 10, 12, 14, 9, 11, 13, 15];
 
-/** Calls `put` with the row, its bit, and the woven bit, for every bit of the field. */
-type BitOrder = (rows: number, bytes: number, put: (row: number, bit: number, wovenBit: number) => void) => void;
+/** Calls `put` with the row, its bit, and the interleaved bit, for every bit of the field. */
+type BitOrder = (rows: number, bytes: number, put: (row: number, bit: number, interleavedBit: number) => void) => void;
 
 const SIX_BIT_KINDS = ["scale", "minimum"] as const;
 
@@ -65,15 +66,15 @@ const BIT_ORDERS: Readonly<Record<BitOrderName, BitOrder>> = {
 const tables = new Map<string, Uint16Array>();
 
 /**
- * The permutation as a table: entry `row * bytes * 8 + bit` is the bit of the woven field (of `rows * bytes` bytes).
- * Made once for each name and size.
+ * The permutation as a table: entry `row * bytes * 8 + bit` is the bit of the interleaved field (of `rows * bytes`
+ * bytes). Made once for each name and size.
  */
 export function bitOrderTable(name: BitOrderName, rows: number, bytes: number): Uint16Array {
   const key = `${name} ${rows} ${bytes}`;
   let table = tables.get(key);
   if (table === undefined) {
     const made = new Uint16Array(rows * bytes * 8);
-    BIT_ORDERS[name](rows, bytes, (row, bit, wovenBit) => (made[row * bytes * 8 + bit] = wovenBit));
+    BIT_ORDERS[name](rows, bytes, (row, bit, interleavedBit) => (made[row * bytes * 8 + bit] = interleavedBit));
     tables.set(key, (table = made));
   }
   return table;

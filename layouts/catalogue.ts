@@ -1,15 +1,16 @@
 /**
- * Every interleaved layout, as data. A layout is named by its shape, rows x chunk: `4x8` weaves four rows and deals
- * their codes in chunks of eight bytes. A line says which shapes a format has and in which order the woven block
- * stores the fields; adding a layout to a format is adding its shape to the line.
+ * Every interleaved layout, as data. A layout is named by its shape, rows x chunk: `4x8` interleaves four rows and
+ * deals their codes in chunks of eight bytes. A line says which shapes a format has and in which order the interleaved
+ * block stores the fields; adding a layout to a format is adding its shape to the line.
  *
  * Orders and shapes are those that ggml makes at load time (byte for byte: fixtures/golden/layouts); 8x4 of q4_0, q8_0
- * and mxfp4 are ik_llama.cpp's R8 types (compat.ts). The codebook formats, which are ours, follow one rule: scale fields gathered whole, codes dealt.
+ * and mxfp4 are ik_llama.cpp's R8 types (compat.ts). The codebook formats, which are ours, follow one rule: scale
+ * fields gathered whole, codes dealt.
  */
 import type { BlockFormat } from "../codecs/codec.ts";
 import type { BitOrderName } from "./layout.ts";
 
-/** How a field is woven, before the shape is known. */
+/** How a field is interleaved, before the shape is known. */
 export interface FieldRule {
   readonly field: string;
   /** `whole`: one row's field after the other. `dealt`: by the shape's chunk. A number: by that many bytes. */
@@ -65,7 +66,7 @@ export const CATALOGUE: readonly CatalogueLine[] = [
   // q1_0's shapes count weights, that is bits: four weights are a nibble, eight a byte.
   { format: "q1_0", shapes: ["4x4"], fields: [whole("d"), special("qs", "nibbles")] },
   { format: "q1_0", shapes: ["4x8"], fields: [whole("d"), chunks("qs", 1)] },
-  // Activations of the matrix-matrix kernels; q8_0's are woven as the weights of that name.
+  // Activations of the matrix-matrix kernels; q8_0's are interleaved as the weights of that name.
   { format: "q8_K", shapes: ["4x4", "4x8"], fields: [whole("d"), dealt("qs"), chunks("bsums", 8)] },
 ];
 

@@ -1,13 +1,14 @@
 /**
- * Woven types that other programs read from files: their numbers, and the weave that makes the same bytes.
+ * Interleaved types that other programs read from files: their numbers, and the layout that makes the same bytes.
  *
- * ik_llama.cpp still reads 31 to 33, which llama.cpp has withdrawn, and has types of its own for woven rows. Compared
- * with the repack functions of its iqk_quantize.cpp: the R8 types of q4_0, q8_0 and mxfp4 gather the scales and deal
- * the codes in chunks of four over eight rows, nibbles unchanged (8x4). Not producible by dealing whole bytes, and
- * therefore not here: iq4_nl_r4, iq4_xs_r8, q5_0_r4 and the K types (r4), which pair other nibbles than the rows do.
+ * ik_llama.cpp still reads 31 to 33, which llama.cpp has withdrawn, and has types of its own for interleaved rows.
+ * Compared with the repack functions of its iqk_quantize.cpp: the R8 types of q4_0, q8_0 and mxfp4 gather the scales
+ * and deal the codes in chunks of four over eight rows, nibbles unchanged (8x4). Not producible by dealing whole bytes,
+ * and therefore not here: iq4_nl_r4, iq4_xs_r8, q5_0_r4 and the K types (r4), which pair other nibbles than the rows
+ * do.
  */
 
-/** A woven type with a number in another program's files. */
+/** An interleaved type with a number in another program's files. */
 export interface CompatType {
   readonly program: "ik_llama.cpp";
   /** The `ggml_type` number. */

@@ -1,6 +1,6 @@
 /**
  * Which bits of a row-major block belong to one of its weights: codes, and the scales, minima and table numbers that
- * apply to it. Said once per format; the inspector and `locate` read it through any weave.
+ * apply to it. Said once per format; the inspector and `locate` read it through any layout.
  *
  * Definitions: the decoders of ggml (`dequantize_row_*`) for stock formats, docs/codebooks.md for ours. Formats whose
  * weights have no bits of their own (lattice codes of iq1, iq2, iq3) answer with the whole block's fields.

@@ -1,5 +1,5 @@
 /**
- * What a layout is: how the blocks of `rowsPerGroup` neighbouring rows are woven into one.
+ * What a layout is: how the blocks of `rowsPerGroup` neighbouring rows are interleaved.
  *
  * For each group of N rows and each block column, the N row-major blocks become one interleaved block of the same
  * total size: the fields one after the other, each dealt round robin in chunks of `chunk` bytes,
@@ -15,8 +15,8 @@ import type { BlockFormat } from "../codecs/codec.ts";
 /** The permutations of `bit-orders.ts`. */
 export type BitOrderName = "k-scales" | "k-scales-16" | "q2-scales-16" | "nibbles";
 
-/** How one field is woven. */
-export interface FieldWeave {
+/** How one field is interleaved. */
+export interface FieldLayout {
   /** The field's name in the block format. */
   readonly field: string;
   /** Offset of the field in the row-major block. */
@@ -32,14 +32,14 @@ export interface FieldWeave {
 }
 
 /** One block format in one memory order. */
-export interface Weave {
+export interface Layout {
   /** `rows`, `4x4`, `4x8`, `8x8`, `8x4`, ... */
-  readonly layout: string;
+  readonly name: string;
   readonly format: BlockFormat;
-  /** N: rows woven together; 1 for `rows`. A tensor fits when its row count is a multiple. */
+  /** N: rows interleaved; 1 for `rows`. A tensor fits when its row count is a multiple. */
   readonly rowsPerGroup: number;
   /** Fields in the order of the interleaved block. */
-  readonly fields: readonly FieldWeave[];
+  readonly fields: readonly FieldLayout[];
 }
 
 /** A run of bits that belong to one element. */

@@ -1,22 +1,22 @@
 /**
- * Where a weight lies: the bytes and bits of its code and of its scales, through any weave.
+ * Where a weight lies: the bytes and bits of its code and of its scales, through any layout.
  */
 import { bitOrderTable } from "./bit-orders.ts";
 import { elementParts } from "./element-bits.ts";
-import type { FieldWeave, LocatedPart, Location, Weave } from "./layout.ts";
-import { wovenByte } from "./weave.ts";
+import type { FieldLayout, LocatedPart, Location, Layout } from "./layout.ts";
+import { interleavedByte } from "./pack.ts";
 
-/** The bit of the woven field that holds bit `bit` of row `row`'s field. */
-export function wovenBit(field: FieldWeave, rowsPerGroup: number, row: number, bit: number): number {
+/** The bit of the interleaved field that holds bit `bit` of row `row`'s field. */
+export function interleavedBit(field: FieldLayout, rowsPerGroup: number, row: number, bit: number): number {
   if (field.special !== undefined)
     return bitOrderTable(field.special, rowsPerGroup, field.bytes)[row * field.bytes * 8 + bit]!;
-  return wovenByte(field, rowsPerGroup, row, bit >> 3) * 8 + (bit & 7);
+  return interleavedByte(field, rowsPerGroup, row, bit >> 3) * 8 + (bit & 7);
 }
 
-/** Offset of a field in the woven block. */
-export function wovenFieldOffset(weave: Weave, field: FieldWeave): number {
-  const before = weave.fields.slice(0, weave.fields.indexOf(field));
-  return before.reduce((sum, { bytes }) => sum + bytes * weave.rowsPerGroup, 0);
+/** Offset of a field in the interleaved block. */
+export function interleavedFieldOffset(layout: Layout, field: FieldLayout): number {
+  const before = layout.fields.slice(0, layout.fields.indexOf(field));
+  return before.reduce((sum, { bytes }) => sum + bytes * layout.rowsPerGroup, 0);
 }
 
 /**
@@ -27,8 +27,8 @@ export function wovenFieldOffset(weave: Weave, field: FieldWeave): number {
  * @returns parts whose byte offsets count from the first packed byte
  * @throws RangeError when the column lies outside the row
  */
-export function locate(weave: Weave, rowBytes: number, row: number, column: number): Location {
-  const { format, rowsPerGroup } = weave;
+export function locate(layout: Layout, rowBytes: number, row: number, column: number): Location {
+  const { format, rowsPerGroup } = layout;
   const rowLength = (rowBytes / format.blockBytes) * format.blockSize;
   if (!Number.isInteger(column) || column < 0 || column >= rowLength)
     throw new RangeError(`column ${column}, expected 0 to ${rowLength - 1}`);
@@ -38,13 +38,13 @@ export function locate(weave: Weave, rowBytes: number, row: number, column: numb
   const start = (row - rowInGroup) * rowBytes + blockColumn * rowsPerGroup * format.blockBytes;
   const parts: LocatedPart[] = [];
   for (const { field: name, label, bit, bits } of elementParts(format, column % format.blockSize)) {
-    const field = weave.fields.find((candidate) => candidate.field === name)!;
-    const fieldStart = start + wovenFieldOffset(weave, field);
+    const field = layout.fields.find((candidate) => candidate.field === name)!;
+    const fieldStart = start + interleavedFieldOffset(layout, field);
     // Neighbouring bits may be dealt apart: one part per run that stays together.
-    let runStart = wovenBit(field, rowsPerGroup, rowInGroup, bit);
+    let runStart = interleavedBit(field, rowsPerGroup, rowInGroup, bit);
     let runBits = 0;
     for (let index = 0; index <= bits; index++) {
-      const next = index < bits ? wovenBit(field, rowsPerGroup, rowInGroup, bit + index) : -1;
+      const next = index < bits ? interleavedBit(field, rowsPerGroup, rowInGroup, bit + index) : -1;
       if (next === runStart + runBits) {
         runBits++;
         continue;

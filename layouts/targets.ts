@@ -6,7 +6,7 @@
  * Codebook formats take the shapes of q4_0: their tables are looked up (TBL) in vectors of whole chunks.
  */
 import type { BlockFormat } from "../codecs/codec.ts";
-import { findWeave } from "./registry.ts";
+import { findLayout } from "./registry.ts";
 
 /** Instruction sets that decide, each also a target of its own. */
 export type Feature = "armv8.0" | "dotprod" | "i8mm" | "sve256" | "avx2" | "avx512";
@@ -132,5 +132,5 @@ export function findTarget(name: string): Target | undefined {
 export function layoutsFor({ feature }: Target, format: BlockFormat): readonly string[] {
   const preferences = PREFERENCES[feature];
   const wanted = preferences[format.kind === "codebook" ? "q4_0" : format.name] ?? [];
-  return wanted.filter((layout) => findWeave(format, layout) !== undefined);
+  return wanted.filter((name) => findLayout(format, name) !== undefined);
 }

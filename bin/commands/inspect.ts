@@ -4,7 +4,7 @@ import { QuantizeError } from "../../src/errors.ts";
 import { inspectCodebooks } from "../../src/inspect/inspect-codebooks.ts";
 import { inspectElement } from "../../src/inspect/inspect-element.ts";
 import { inspectModel } from "../../src/inspect/inspect-model.ts";
-import { findTensor, hasCodebooks, weaveOf } from "../../src/open/tensor-reader.ts";
+import { findTensor, hasCodebooks, layoutOf } from "../../src/open/tensor-reader.ts";
 import type { Model } from "../../src/read/model.ts";
 import { openModel } from "../../src/open/open-model.ts";
 import { codebookText } from "../../src/report/codebooks-text.ts";
@@ -71,7 +71,7 @@ async function run(file: string, flags: InspectFlags): Promise<void> {
   if (flags.hex) throw new QuantizeError("usage", "--hex needs --element r,c");
   if (flags.layout !== undefined || flags.svg !== undefined) {
     if (flags.tensor === undefined) throw new QuantizeError("usage", "--layout and --svg need --tensor <name>");
-    return showDrawing(weaveOf(findTensor(model, flags.tensor), flags.layout), flags);
+    return showDrawing(layoutOf(findTensor(model, flags.tensor), flags.layout), flags);
   }
   if (flags.codebooks) return showCodebooks(model, flags, view);
   const shown = flags.tensor === undefined ? model : { ...model, tensors: [findTensor(model, flags.tensor)] };

@@ -1,8 +1,8 @@
-/** `quantize layouts`: what `--layout` takes, and what a woven block looks like. */
+/** `quantize layouts`: what `--layout` takes, and what an interleaved block looks like. */
 import { Command } from "commander";
 import { QuantizeError } from "../../src/errors.ts";
 import { describeLayouts, describeTargets } from "../../src/inspect/describe-layouts.ts";
-import { findWeaveByName } from "../../src/inspect/find-weave-by-name.ts";
+import { findLayoutByName } from "../../src/inspect/find-layout-by-name.ts";
 import { layoutsText } from "../../src/report/schemes-text.ts";
 import { showDrawing } from "../drawing.ts";
 import * as options from "../options.ts";
@@ -16,7 +16,7 @@ interface LayoutsFlags {
 }
 
 async function run(type: string | undefined, layout: string | undefined, flags: LayoutsFlags): Promise<void> {
-  if (type !== undefined) return showDrawing(findWeaveByName(type, layout), flags);
+  if (type !== undefined) return showDrawing(findLayoutByName(type, layout), flags);
   if (flags.svg !== undefined)
     throw new QuantizeError("usage", "--svg needs a type and a layout: layouts q4_0 4x8 --svg <file>");
   const [layouts, targets] = [describeLayouts(), describeTargets()];

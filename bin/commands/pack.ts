@@ -15,7 +15,7 @@ const OUTPUT_HELP = "the GGUF to write (default: <file>-<layout>.gguf in the cur
 
 export function packCommand(): Command {
   const command = new Command("pack")
-    .description("Weaves the rows of a quantized file for a CPU, without touching a value.")
+    .description("Interleaves the rows of a quantized file for a CPU, without touching a value.")
     .argument("<file>", "a quantized GGUF, by whatever program")
     .requiredOption("-l, --layout <name>", "a layout, or auto:<cpu>: see `quantize layouts`")
     .option("-o, --output <file>", OUTPUT_HELP)

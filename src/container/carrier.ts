@@ -1,9 +1,10 @@
 /**
  * How a tensor of ours is stored in a GGUF file.
  *
- * A stock type in rows is stored as itself. Everything else (codebook types, woven rows) has no number that llama.cpp
- * knows, and borrowing one would make other programs compute garbage; such a tensor is carried as signed bytes,
- * `[bytes per row, rows, slices ...]`, which every reader can open and list, and the manifest says what they mean.
+ * A stock type in rows is stored as itself. Everything else (codebook types, interleaved rows) has no number that
+ * llama.cpp knows, and borrowing one would make other programs compute garbage; such a tensor is carried as signed
+ * bytes, `[bytes per row, rows, slices ...]`, which every reader can open and list, and the manifest says what they
+ * mean.
  */
 import { rowBytes, type BlockFormat } from "../../codecs/codec.ts";
 import { findStoredTypeOf, I8_TYPE } from "../read/gguf/gguf-types.ts";
@@ -15,14 +16,14 @@ export interface Carrier {
   readonly shape: readonly number[];
 }
 
-/** Programs whose numbers for woven types may be used. */
+/** Programs whose numbers for interleaved types may be used. */
 export type Compat = "ik_llama.cpp";
 
 /**
  * The carrier of a tensor.
  * @param format block format; the row length must be a multiple of its block size
  * @param shape logical shape, innermost first
- * @param compat a program for which woven types get the numbers that it knows
+ * @param compat a program for which interleaved types get the numbers that it knows
  */
 export function carrierOf(format: BlockFormat, layout: string, shape: readonly number[], compat?: Compat): Carrier {
   const stored = layout === "rows" || compat !== undefined ? findStoredTypeOf(format.name, layout) : undefined;

@@ -5,7 +5,7 @@
 import { MAX_LEVELS, MAX_TABLES } from "../../codecs/codebooks/codebook-format.ts";
 import { isCodebookFormat, findFormat } from "../../codecs/registry.ts";
 import type { BlockFormat, Codebook, CodebookFormat } from "../../codecs/codec.ts";
-import { findWeave } from "../../layouts/registry.ts";
+import { findLayout } from "../../layouts/registry.ts";
 import { QuantizeError } from "../errors.ts";
 import { carrierOf } from "./carrier.ts";
 import { I8_TYPE } from "../read/gguf/gguf-types.ts";
@@ -74,12 +74,12 @@ function restoreTensor(model: Model, tensor: Tensor, claim: ManifestTensor): Ten
 
 type Fail = (what: string, code?: "bad-format" | "unsupported") => QuantizeError;
 
-function checkLayout(format: BlockFormat, { layout, shape }: ManifestTensor, fail: Fail): void {
-  const weave = findWeave(format, layout);
-  if (weave === undefined) throw fail(`${format.name} does not come in the layout "${layout}"`, "unsupported");
+function checkLayout(format: BlockFormat, { layout: layoutName, shape }: ManifestTensor, fail: Fail): void {
+  const layout = findLayout(format, layoutName);
+  if (layout === undefined) throw fail(`${format.name} does not come in the layout "${layoutName}"`, "unsupported");
   const rows = shape[1] ?? 1;
-  if (rows % weave.rowsPerGroup !== 0) {
-    throw fail(`${rows} rows do not divide into groups of ${weave.rowsPerGroup} (layout ${layout})`);
+  if (rows % layout.rowsPerGroup !== 0) {
+    throw fail(`${rows} rows do not divide into groups of ${layout.rowsPerGroup} (layout ${layoutName})`);
   }
 }
 

@@ -1,14 +1,14 @@
 /** What `quantize layouts` lists: the memory orders of every block format, and the processors they are for. */
 import { allFormats } from "../../codecs/registry.ts";
 import type { BlockFormat } from "../../codecs/codec.ts";
-import { weavesOf } from "../../layouts/registry.ts";
+import { layoutsOf } from "../../layouts/registry.ts";
 import { layoutsFor, TARGETS, type Feature, type Target } from "../../layouts/targets.ts";
 import { isWritable } from "../plan/recipes/schemes.ts";
 
 export interface LayoutDescription {
   readonly codec: string;
   readonly layout: string;
-  /** Rows woven together; the row count of a tensor must be a multiple. */
+  /** Rows interleaved; the row count of a tensor must be a multiple. */
   readonly rowsPerGroup: number;
   /** Instruction sets for which `--layout auto:<name>` takes this layout. */
   readonly features: readonly Feature[];
@@ -24,8 +24,8 @@ export interface FeatureDescription {
 
 const isFeature = ({ name, feature }: Target): boolean => name === feature;
 
-function featuresOf(format: BlockFormat, layout: string): readonly Feature[] {
-  const takers = TARGETS.filter((target) => isFeature(target) && layoutsFor(target, format).includes(layout));
+function featuresOf(format: BlockFormat, layoutName: string): readonly Feature[] {
+  const takers = TARGETS.filter((target) => isFeature(target) && layoutsFor(target, format).includes(layoutName));
   return takers.map(({ feature }) => feature);
 }
 
@@ -33,13 +33,13 @@ function featuresOf(format: BlockFormat, layout: string): readonly Feature[] {
 export function describeLayouts(): readonly LayoutDescription[] {
   const formats = allFormats().filter((format) => isWritable(format.name));
   return formats.flatMap((format) =>
-    weavesOf(format)
-      .filter(({ layout }) => layout !== "rows")
-      .map(({ layout, rowsPerGroup }) => ({
+    layoutsOf(format)
+      .filter(({ name }) => name !== "rows")
+      .map(({ name, rowsPerGroup }) => ({
         codec: format.name,
-        layout,
+        layout: name,
         rowsPerGroup,
-        features: featuresOf(format, layout),
+        features: featuresOf(format, name),
       })),
   );
 }

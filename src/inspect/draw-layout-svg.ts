@@ -1,6 +1,6 @@
-/** A woven block as an SVG picture: a cell for every run of bytes, coloured by row, turns under each other. */
-import { groupBlockBytes } from "../../layouts/weave.ts";
-import type { Weave } from "../../layouts/layout.ts";
+/** An interleaved block as an SVG picture: a cell for every run of bytes, coloured by row, turns under each other. */
+import { groupBlockBytes } from "../../layouts/pack.ts";
+import type { Layout } from "../../layouts/layout.ts";
 import { layoutTurns, type LayoutCell } from "./layout-cells.ts";
 
 /** Sixteen colours of equal lightness, readable under black text. */
@@ -27,12 +27,12 @@ function cellSvg(cell: LayoutCell, x: number, y: number, width: number, rows: nu
 }
 
 /** The picture, a whole SVG document. */
-export function drawLayoutSvg(weave: Weave): string {
-  const { format, layout, rowsPerGroup } = weave;
-  const turns = layoutTurns(weave);
+export function drawLayoutSvg(layout: Layout): string {
+  const { format, name, rowsPerGroup } = layout;
+  const turns = layoutTurns(layout);
   const width = LABEL_WIDTH + CELL_WIDTH * rowsPerGroup + 360;
   const height = TOP + CELL_HEIGHT * turns.length + 16;
-  const heading = `${format.name} in layout ${layout}: ${rowsPerGroup} x ${format.blockSize} weights in ${groupBlockBytes(weave)} bytes`;
+  const heading = `${format.name} in layout ${name}: ${rowsPerGroup} x ${format.blockSize} weights in ${groupBlockBytes(layout)} bytes`;
   const parts = [
     `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}" ` +
       `font-family="system-ui, sans-serif" font-size="12">`,

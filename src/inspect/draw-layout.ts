@@ -1,12 +1,12 @@
 /**
- * Drawings of a woven block for the terminal, made from the same data that packs it.
+ * Drawings of an interleaved block for the terminal, made from the same data that packs it.
  *
- *   drawWeave   a byte a character: the digit (and colour) says whose byte it is
+ *   drawBlock   a byte a character: the digit (and colour) says whose byte it is
  *   drawTurns   a table: which bytes each row has in each turn, and which weights they hold
  *   drawHex     the bytes of one block, a line per field or turn, coloured by row
  */
-import { groupBlockBytes } from "../../layouts/weave.ts";
-import type { Weave } from "../../layouts/layout.ts";
+import { groupBlockBytes } from "../../layouts/pack.ts";
+import type { Layout } from "../../layouts/layout.ts";
 import { layoutTurns, turnsByField, type LayoutCell, type LayoutTurn } from "./layout-cells.ts";
 
 export interface DrawOptions {
@@ -28,20 +28,20 @@ function paint(text: string, row: number | undefined, color: boolean | undefined
 const digit = (row: number | undefined): string => (row === undefined ? "*" : row.toString(36));
 
 /** `q4_0 in layout 4x8: 4 rows x 32 weights in 72 bytes`. */
-function title({ format, layout, rowsPerGroup }: Weave, bytes: number): string {
+function title({ format, name, rowsPerGroup }: Layout, bytes: number): string {
   const rows = rowsPerGroup === 1 ? "1 row" : `${rowsPerGroup} rows`;
-  return `${format.name} in layout ${layout}: ${rows} x ${format.blockSize} weights in ${bytes} bytes`;
+  return `${format.name} in layout ${name}: ${rows} x ${format.blockSize} weights in ${bytes} bytes`;
 }
 
 /** Turns by field; all but the first few of a long field are left out and counted. */
-function shownTurns(weave: Weave): readonly (LayoutTurn | number)[] {
-  return turnsByField(weave).flatMap((all): readonly (LayoutTurn | number)[] =>
+function shownTurns(layout: Layout): readonly (LayoutTurn | number)[] {
+  return turnsByField(layout).flatMap((all): readonly (LayoutTurn | number)[] =>
     all.length <= SHOWN_TURNS + 1 ? all : [...all.slice(0, SHOWN_TURNS), all.length - SHOWN_TURNS],
   );
 }
 
 /** Lines of `offset field bytes`, long lines broken after `lineBytes`. */
-function weaveLines(cells: readonly LayoutCell[], label: string, options: DrawOptions): string[] {
+function blockLines(cells: readonly LayoutCell[], label: string, options: DrawOptions): string[] {
   const lineBytes = 64;
   const lines: string[] = [];
   let line = "";
@@ -77,26 +77,26 @@ function shownLines(lines: readonly string[]): readonly string[] {
   return [...lines.slice(0, shown), `                ... and ${lines.length - shown} lines more`];
 }
 
-/** The woven block as a strip of bytes, each shown as the row it belongs to (`*`: bits of all rows mixed). */
-export function drawWeave(weave: Weave, options: DrawOptions = {}): string {
-  const lines = [title(weave, groupBlockBytes(weave)), "  byte  field   one character a byte: the row it belongs to"];
-  for (const turns of turnsByField(weave)) {
+/** The interleaved block as a strip of bytes, each shown as the row it belongs to (`*`: bits of all rows mixed). */
+export function drawBlock(layout: Layout, options: DrawOptions = {}): string {
+  const lines = [title(layout, groupBlockBytes(layout)), "  byte  field   one character a byte: the row it belongs to"];
+  for (const turns of turnsByField(layout)) {
     const cells = turns.flatMap((turn) => turn.cells);
-    lines.push(...shownLines(weaveLines(cells, turns[0]!.field, options)));
+    lines.push(...shownLines(blockLines(cells, turns[0]!.field, options)));
   }
   return lines.join("\n");
 }
 
 /** Which bytes each row has in each turn, and which of its weights they hold. */
-export function drawTurns(weave: Weave, options: DrawOptions = {}): string {
-  const { rowsPerGroup } = weave;
+export function drawTurns(layout: Layout, options: DrawOptions = {}): string {
+  const { rowsPerGroup } = layout;
   const span = ({ byteOffset, bytes }: LayoutCell): string =>
     bytes === 1 ? `${byteOffset}` : `${byteOffset}-${byteOffset + bytes - 1}`;
-  const width = Math.max(5, 2 * String(groupBlockBytes(weave)).length + 1) + 1;
+  const width = Math.max(5, 2 * String(groupBlockBytes(layout)).length + 1) + 1;
   const rows = Array.from({ length: rowsPerGroup }, (_, row) => paint(`row ${row}`.padEnd(width), row, options.color));
   const lines = [`field   ${rows.join("")} holds`];
   let previous = "";
-  for (const turn of shownTurns(weave)) {
+  for (const turn of shownTurns(layout)) {
     if (typeof turn === "number") {
       lines.push(`        ... and ${turn} turns more`);
       continue;
@@ -112,17 +112,17 @@ export function drawTurns(weave: Weave, options: DrawOptions = {}): string {
 }
 
 /**
- * The bytes of one woven block, a line for every turn.
- * @param bytes the block, `groupBlockBytes(weave)` bytes
+ * The bytes of one interleaved block, a line for every turn.
+ * @param bytes the block, `groupBlockBytes(layout)` bytes
  * @param start offset that is shown for the first byte
  * @throws RangeError when the block is not whole
  */
-export function drawHex(weave: Weave, bytes: Uint8Array, start = 0, options: DrawOptions = {}): string {
-  const size = groupBlockBytes(weave);
+export function drawHex(layout: Layout, bytes: Uint8Array, start = 0, options: DrawOptions = {}): string {
+  const size = groupBlockBytes(layout);
   if (bytes.length !== size) throw new RangeError(`${bytes.length} bytes of a block, expected ${size}`);
   const lines: string[] = [];
   let previous = "";
-  for (const { field, cells } of layoutTurns(weave)) {
+  for (const { field, cells } of layoutTurns(layout)) {
     const pairs = cells.flatMap(({ row, byteOffset, bytes: count }) =>
       Array.from({ length: count }, (_, index) => ({ row, byte: bytes[byteOffset + index]! })),
     );
@@ -139,6 +139,6 @@ export function drawHex(weave: Weave, bytes: Uint8Array, start = 0, options: Dra
 }
 
 /** Strip and table, one under the other. */
-export function drawLayout(weave: Weave, options: DrawOptions = {}): string {
-  return `${drawWeave(weave, options)}\n\n${drawTurns(weave, options)}`;
+export function drawLayout(layout: Layout, options: DrawOptions = {}): string {
+  return `${drawBlock(layout, options)}\n\n${drawTurns(layout, options)}`;
 }

@@ -2,13 +2,13 @@
 import type { BlockFormat, Codebook, CodebookFormat } from "../../codecs/codec.ts";
 import { isCodebookFormat } from "../../codecs/registry.ts";
 import { f16Value } from "../../codecs/floats/half.ts";
-import { locate, wovenFieldOffset } from "../../layouts/locate.ts";
-import type { Weave } from "../../layouts/layout.ts";
-import { pack } from "../../layouts/weave.ts";
+import { locate, interleavedFieldOffset } from "../../layouts/locate.ts";
+import type { Layout } from "../../layouts/layout.ts";
+import { pack } from "../../layouts/pack.ts";
 import { QuantizeError } from "../errors.ts";
 import type { Model, Tensor } from "../read/model.ts";
 import { formatFloat32 } from "../text/format-number.ts";
-import { weaveOf, withTensorReader } from "../open/tensor-reader.ts";
+import { layoutOf, withTensorReader } from "../open/tensor-reader.ts";
 
 /** A run of bits that belongs to the weight. */
 export interface ElementBits {
@@ -55,7 +55,7 @@ export interface InspectedElement {
   readonly value: number;
   /** Of codebook types: what the numbers above choose; value = level * entry. */
   readonly choice?: CodebookChoice;
-  /** The woven (or plain) block: its place in the tensor, its bytes, and where its fields begin. */
+  /** The interleaved (or plain) block: its place in the tensor, its bytes, and where its fields begin. */
   readonly blockOffset: number;
   readonly blockBytes: readonly number[];
   /** Fields of the block, in stored order, with their offsets in it. */
@@ -87,8 +87,8 @@ function bitsAt(bytes: Uint8Array, offset: number, bit: number, bits: number): n
 }
 
 /** The same bits with the layout's XOR undone. */
-function unflip(weave: Weave, field: string, bit: number, bits: number, stored: number): number {
-  const xor = weave.fields.find((candidate) => candidate.field === field)?.xor ?? 0;
+function unflip(layout: Layout, field: string, bit: number, bits: number, stored: number): number {
+  const xor = layout.fields.find((candidate) => candidate.field === field)?.xor ?? 0;
   if (xor === 0) return stored;
   return bitsAt(Uint8Array.of(xor, xor, xor, xor), 0, bit, bits) ^ stored;
 }
@@ -126,34 +126,34 @@ function choiceOf(
 export async function inspectElement(
   model: Model,
   tensor: Tensor,
-  { slice = 0, row, column, layout = tensor.layout }: ElementOptions,
+  { slice = 0, row, column, layout: layoutName = tensor.layout }: ElementOptions,
 ): Promise<InspectedElement> {
   const rowsPerSlice = tensor.shape[1] ?? 1;
-  const weave = weaveOf(tensor, layout);
+  const layout = layoutOf(tensor, layoutName);
   return withTensorReader(model, tensor, (reader) => {
     require0To("slice", slice, reader.rows / rowsPerSlice, tensor);
     require0To("row", row, rowsPerSlice, tensor);
     require0To("column", column, tensor.shape[0]!, tensor);
-    if (rowsPerSlice % weave.rowsPerGroup !== 0) {
+    if (rowsPerSlice % layout.rowsPerGroup !== 0) {
       throw new QuantizeError(
         "incompatible",
-        `${tensor.name}: ${rowsPerSlice} rows do not divide into groups of ${weave.rowsPerGroup} (layout ${layout})`,
+        `${tensor.name}: ${rowsPerSlice} rows do not divide into groups of ${layout.rowsPerGroup} (layout ${layoutName})`,
       );
     }
     const { format, rowBytes } = reader;
     const fullRow = slice * rowsPerSlice + row;
-    const groupStart = fullRow - (fullRow % weave.rowsPerGroup);
-    const rowMajor = reader.blocks(groupStart, groupStart + weave.rowsPerGroup);
-    const woven = new Uint8Array(rowMajor.length);
-    pack(weave, rowMajor, woven, weave.rowsPerGroup, rowBytes);
+    const groupStart = fullRow - (fullRow % layout.rowsPerGroup);
+    const rowMajor = reader.blocks(groupStart, groupStart + layout.rowsPerGroup);
+    const packed = new Uint8Array(rowMajor.length);
+    pack(layout, rowMajor, packed, layout.rowsPerGroup, rowBytes);
     const tensorOffset = groupStart * rowBytes;
     const [extent] = tensor.extents;
-    const isInPlace = layout === tensor.layout && tensor.extents.length === 1 && tensor.rotaryHeads === undefined;
+    const isInPlace = layoutName === tensor.layout && tensor.extents.length === 1 && tensor.rotaryHeads === undefined;
 
-    const parts = locate(weave, rowBytes, fullRow, column).parts.map((part): ElementBits => {
-      const stored = bitsAt(woven, part.byteOffset - tensorOffset, part.bit, part.bits);
+    const parts = locate(layout, rowBytes, fullRow, column).parts.map((part): ElementBits => {
+      const stored = bitsAt(packed, part.byteOffset - tensorOffset, part.bit, part.bits);
       const { field, label, byteOffset, bit, bits } = part;
-      const value = unflip(weave, field, bit, bits, stored);
+      const value = unflip(layout, field, bit, bits, stored);
       const place = { field, label, byteOffset, ...(isInPlace && { fileOffset: extent!.byteOffset + byteOffset }) };
       const read: ElementBits = { ...place, bit, bits, stored, value };
       const reading = readingOf(format, read);
@@ -163,18 +163,24 @@ export async function inspectElement(
     const codebook = tensor.codebooks?.[slice];
     const choice =
       isCodebookFormat(format) && codebook !== undefined ? choiceOf(format, codebook, column, parts) : undefined;
-    const blockLength = weave.rowsPerGroup * format.blockBytes;
+    const blockLength = layout.rowsPerGroup * format.blockBytes;
     return {
-      ...{ tensor: tensor.name, codec: format.name, layout, storedLayout: tensor.layout, shape: tensor.shape },
+      ...{
+        tensor: tensor.name,
+        codec: format.name,
+        layout: layoutName,
+        storedLayout: tensor.layout,
+        shape: tensor.shape,
+      },
       ...{ slice, row, column, block, columnInBlock: column % format.blockSize, parts },
       value: reader.weights(fullRow, fullRow + 1)[column]!,
       ...(choice !== undefined && { choice }),
       blockOffset: tensorOffset + block * blockLength,
-      blockBytes: [...woven.subarray(block * blockLength, (block + 1) * blockLength)],
-      blockFields: weave.fields.map((field) => ({
+      blockBytes: [...packed.subarray(block * blockLength, (block + 1) * blockLength)],
+      blockFields: layout.fields.map((field) => ({
         field: field.field,
-        byteOffset: wovenFieldOffset(weave, field),
-        bytes: field.bytes * weave.rowsPerGroup,
+        byteOffset: interleavedFieldOffset(layout, field),
+        bytes: field.bytes * layout.rowsPerGroup,
       })),
     };
   });

@@ -1,13 +1,16 @@
-/** A woven block cut into cells: runs of bytes that belong to one row and one field. What the drawings are made of. */
+/**
+ * An interleaved block cut into cells: runs of bytes that belong to one row and one field. What the drawings are made
+ * of.
+ */
 import { elementParts } from "../../layouts/element-bits.ts";
-import type { FieldWeave, Weave } from "../../layouts/layout.ts";
+import type { FieldLayout, Layout } from "../../layouts/layout.ts";
 
-/** Neighbouring bytes of one row in a woven block. */
+/** Neighbouring bytes of one row in an interleaved block. */
 export interface LayoutCell {
   readonly field: string;
   /** Row within the group; undefined where the bits of all rows are mixed (6-bit scales). */
   readonly row: number | undefined;
-  /** From the start of the woven block. */
+  /** From the start of the interleaved block. */
   readonly byteOffset: number;
   readonly bytes: number;
 }
@@ -33,8 +36,8 @@ function rangesText(numbers: readonly number[]): string {
 }
 
 /** What bytes [start, end) of a row-major field say. */
-function contentOf(weave: Weave, field: FieldWeave, start: number, end: number): string {
-  const { format } = weave;
+function contentOf(layout: Layout, field: FieldLayout, start: number, end: number): string {
+  const { format } = layout;
   const role = format.fields.find(({ name }) => name === field.field)!.role;
   const columns: number[] = [];
   const labels = new Set<string>();
@@ -49,33 +52,33 @@ function contentOf(weave: Weave, field: FieldWeave, start: number, end: number):
   return `${role === "codes" && what === "code" ? "" : `${what}: `}weights ${rangesText(columns)}`;
 }
 
-/** The woven block, turn by turn, in memory order. */
-export function layoutTurns(weave: Weave): readonly LayoutTurn[] {
+/** The interleaved block, turn by turn, in memory order. */
+export function layoutTurns(layout: Layout): readonly LayoutTurn[] {
   const turns: LayoutTurn[] = [];
   let byteOffset = 0;
-  for (const field of weave.fields) {
+  for (const field of layout.fields) {
     const { field: name, xor, bytes } = field;
     if (field.special !== undefined) {
-      const cell = { field: name, row: undefined, byteOffset, bytes: bytes * weave.rowsPerGroup };
-      const content = `${contentOf(weave, field, 0, bytes)} of all rows, bit by bit (${field.special})`;
+      const cell = { field: name, row: undefined, byteOffset, bytes: bytes * layout.rowsPerGroup };
+      const content = `${contentOf(layout, field, 0, bytes)} of all rows, bit by bit (${field.special})`;
       turns.push({ field: name, xor, cells: [cell], content });
       byteOffset += cell.bytes;
       continue;
     }
     for (let start = 0; start < bytes; start += field.chunk) {
-      const cells = Array.from({ length: weave.rowsPerGroup }, (_, row) => {
+      const cells = Array.from({ length: layout.rowsPerGroup }, (_, row) => {
         const cell = { field: name, row, byteOffset, bytes: field.chunk };
         byteOffset += field.chunk;
         return cell;
       });
-      turns.push({ field: name, xor, cells, content: contentOf(weave, field, start, start + field.chunk) });
+      turns.push({ field: name, xor, cells, content: contentOf(layout, field, start, start + field.chunk) });
     }
   }
   return turns;
 }
 
 /** The same, the turns of each field together. */
-export function turnsByField(weave: Weave): readonly (readonly LayoutTurn[])[] {
-  const turns = layoutTurns(weave);
-  return weave.fields.map(({ field }) => turns.filter((turn) => turn.field === field));
+export function turnsByField(layout: Layout): readonly (readonly LayoutTurn[])[] {
+  const turns = layoutTurns(layout);
+  return layout.fields.map(({ field }) => turns.filter((turn) => turn.field === field));
 }

@@ -17,7 +17,7 @@ export interface ConversionOptions extends RunOptions, QualityBudget {
   readonly effort?: Effort;
   /** Replace an existing output. Default false. */
   readonly force?: boolean;
-  /** A program for which woven types get the numbers that it knows; default: none, they are carried as bytes. */
+  /** A program for which interleaved types get the numbers that it knows; default: none, they are carried as bytes. */
   readonly compat?: Compat;
   /** Further facts for the manifest (recipe, command), kept as they are. */
   readonly provenance?: Readonly<Record<string, unknown>>;

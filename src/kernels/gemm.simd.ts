@@ -1,20 +1,20 @@
 // Twin of gemm.ts: four weight rows are unpacked into a tile of small integers once, and multiplied with every
 // activation row. A lane of a sum is a weight row, so each lane keeps the order of operations of the definition.
 //
-// kernel_gemm(kernel, packed, rows, rowLength, plan, acts, actRows, out, outStride, codebook, scratch)
+// kernel_gemm(kernel, packed, rows, rowLength, layout, acts, actRows, out, outStride, codebook, scratch)
 //   kernel     number of the format, kernel-numbers.ts
-//   packed     rows of blocks in the plan's layout; rows a multiple of the layout's rows per group
-//   plan       weavePlan(weave), also for `rows`
+//   packed     rows of blocks in that layout; rows a multiple of the layout's rows per group
+//   layout     the layoutTable of the layout, also for `rows`
 //   acts       activation rows made by quantize_activations, q8_K where the kernel number says super-blocks
 //   out        out[act * outStride + row], f32; outStride in floats, at least rows
 //   codebook   prepareDecoding(format, codebook) or the encoder's image; 0 for other formats
 //   scratch    KERNEL_SCRATCH_BYTES + 64 * actRows bytes, 16-byte aligned
-import { weave_unpack } from "../../layouts/weave.simd";
+import { unpack_rows } from "../../layouts/pack.simd";
 import { rowStride, scalesOffset, sumsOffset } from "./simd/activations";
 import { expandTile } from "./simd/expand";
-import { expandWoven, isDirect } from "./simd/expand-woven";
+import { expandInterleaved, isDirect } from "./simd/expand-interleaved";
 import { gatherTile, isGathered } from "./simd/gather";
-import { MINIMA, ROW_BYTES, SCALES, SUMS, WOVEN } from "./simd/tile";
+import { MINIMA, ROW_BYTES, SCALES, SUMS, UNPACKED } from "./simd/tile";
 
 // @ts-ignore: decorator
 @inline
@@ -144,31 +144,31 @@ function writeSums(sums: usize, actRows: i32, out: usize, outStride: usize, rows
 }
 
 export function kernel_gemm(
-  kernel: i32, packed: usize, rows: i32, rowLength: i32, plan: usize, acts: usize, actRows: i32,
+  kernel: i32, packed: usize, rows: i32, rowLength: i32, layout: usize, acts: usize, actRows: i32,
   out: usize, outStride: i32, codebook: usize, scratch: usize,
 ): void {
-  const woven = load<i32>(plan), blockBytes = <usize>load<i32>(plan, 4);
+  const rowsPerGroup = load<i32>(layout), blockBytes = <usize>load<i32>(layout, 4);
   const blockSize = blockSizeOf(kernel), blocks = rowLength / blockSize;
   const bytesPerRow = <usize>blocks * blockBytes;
-  const groupRows = woven == 1 ? 4 : woven;
-  const direct = isDirect(kernel, plan), gathered = !direct && isGathered(plan);
+  const groupRows = rowsPerGroup == 1 ? 4 : rowsPerGroup;
+  const direct = isDirect(kernel, layout), gathered = !direct && isGathered(layout);
   const sumBytes = <usize>actRows << 4;
   for (let row: i32 = 0; row < rows; row += groupRows) {
     const here = min<i32>(groupRows, rows - row), tiles = (here + 3) >> 2;
     memory.fill(scratch + SUMS, 0, <usize>tiles * sumBytes);
     for (let block: i32 = 0; block < blocks; block++) {
-      let at = packed + <usize>row * bytesPerRow + <usize>(block * woven) * blockBytes, stride = bytesPerRow;
-      if (woven != 1 && !direct && !gathered) {
-        weave_unpack(at, scratch + WOVEN, 1, 1, plan);
-        at = scratch + WOVEN;
+      let at = packed + <usize>row * bytesPerRow + <usize>(block * rowsPerGroup) * blockBytes, stride = bytesPerRow;
+      if (rowsPerGroup != 1 && !direct && !gathered) {
+        unpack_rows(at, scratch + UNPACKED, 1, 1, layout);
+        at = scratch + UNPACKED;
         stride = blockBytes;
       }
       for (let t: i32 = 0; t < tiles; t++) {
         const first = <usize>(t << 2);
-        if (direct) expandWoven(kernel, at, plan, first, scratch, codebook);
+        if (direct) expandInterleaved(kernel, at, layout, first, scratch, codebook);
         else if (gathered) {
-          gatherTile(at, plan, first, scratch + WOVEN);
-          expandTile(kernel, scratch + WOVEN, blockBytes, 4, scratch, codebook);
+          gatherTile(at, layout, first, scratch + UNPACKED);
+          expandTile(kernel, scratch + UNPACKED, blockBytes, 4, scratch, codebook);
         } else expandTile(kernel, at + first * stride, stride, min<i32>(4, here - (t << 2)), scratch, codebook);
         multiplyTile(kernel, scratch, block * blockSize, rowLength, acts, actRows, scratch + SUMS + <usize>t * sumBytes);
       }

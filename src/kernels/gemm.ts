@@ -10,8 +10,8 @@
  * so results are bit-equal across layouts, thread counts and implementations. gemm.simd.ts is the fast twin.
  */
 import { rowBytes, type Codebook } from "../../codecs/codec.ts";
-import type { Weave } from "../../layouts/layout.ts";
-import { unpack } from "../../layouts/weave.ts";
+import type { Layout } from "../../layouts/layout.ts";
+import { unpack } from "../../layouts/pack.ts";
 import { ACTIVATION_BLOCK, makeTile, SUM_SIZE } from "./integer-view.ts";
 import type { IntegerView, IntegerTile } from "./integer-view.ts";
 import type { Activations } from "./quantize-activations.ts";
@@ -21,10 +21,10 @@ const fround = Math.fround;
 
 /** One weight matrix in its packed form. */
 export interface PackedMatrix {
-  readonly weave: Weave;
-  /** `rows * rowBytes(weave.format, rowLength)` bytes. */
+  readonly layout: Layout;
+  /** `rows * rowBytes(layout.format, rowLength)` bytes. */
   readonly bytes: Uint8Array;
-  /** A multiple of `weave.rowsPerGroup`. */
+  /** A multiple of `layout.rowsPerGroup`. */
   readonly rows: number;
   readonly rowLength: number;
   /** Required for codebook formats. */
@@ -32,16 +32,16 @@ export interface PackedMatrix {
 }
 
 /** @throws RangeError when the matrix and the activations do not belong together */
-function checkOperands({ weave, bytes, rows, rowLength }: PackedMatrix, acts: Activations): IntegerView {
-  const { format, layout } = weave;
+function checkOperands({ layout, bytes, rows, rowLength }: PackedMatrix, acts: Activations): IntegerView {
+  const { format, name } = layout;
   const view = findView(format);
   if (view === undefined) throw new RangeError(`no kernel for ${format.name}`);
   if (acts.kind !== view.activation)
     throw new RangeError(`${format.name} is multiplied with ${view.activation} activations, found ${acts.kind}`);
   if (acts.rowLength !== rowLength || rowLength % format.blockSize !== 0)
     throw new RangeError(`${format.name}: rows of ${rowLength} weights and ${acts.rowLength} activations`);
-  if (rows % weave.rowsPerGroup !== 0 || bytes.length < rows * rowBytes(format, rowLength))
-    throw new RangeError(`${format.name} ${layout}: ${bytes.length} bytes for ${rows} rows of ${rowLength} weights`);
+  if (rows % layout.rowsPerGroup !== 0 || bytes.length < rows * rowBytes(format, rowLength))
+    throw new RangeError(`${format.name} ${name}: ${bytes.length} bytes for ${rows} rows of ${rowLength} weights`);
   return view;
 }
 
@@ -78,16 +78,16 @@ function addBlock(
  */
 export function gemm(matrix: PackedMatrix, acts: Activations, out: Float32Array): void {
   const view = checkOperands(matrix, acts);
-  const { weave, bytes, rows, rowLength, codebook } = matrix;
+  const { layout, bytes, rows, rowLength, codebook } = matrix;
   if (out.length < acts.rows * rows) throw new RangeError(`room for ${out.length} sums, expected ${acts.rows * rows}`);
-  const { format, rowsPerGroup } = weave;
+  const { format, rowsPerGroup } = layout;
   const bytesPerRow = rowBytes(format, rowLength);
   const group = new Uint8Array(rowsPerGroup * bytesPerRow);
   const tile = makeTile();
   const sums = new Float32Array(acts.rows);
   for (let row = 0; row < rows; row++) {
     const inGroup = row % rowsPerGroup;
-    if (inGroup === 0) unpack(weave, bytes.subarray(row * bytesPerRow), group, rowsPerGroup, bytesPerRow);
+    if (inGroup === 0) unpack(layout, bytes.subarray(row * bytesPerRow), group, rowsPerGroup, bytesPerRow);
     sums.fill(0);
     for (let column = 0; column < rowLength; column += format.blockSize) {
       const at = inGroup * bytesPerRow + (column / format.blockSize) * format.blockBytes;

@@ -4,12 +4,12 @@
  * How to multiply, in a module's memory (all addresses multiples of 16, 64 readable bytes after each buffer):
  *
  *   quantize_activations(src, acts, actRows, rowLength, isSuper)          f32 rows to 8-bit rows
- *   kernel_gemm(kernel, packed, rows, rowLength, plan, acts, actRows, out, outStride, codebook, scratch)
+ *   kernel_gemm(kernel, packed, rows, rowLength, layout, acts, actRows, out, outStride, codebook, scratch)
  *
- * with `kernel = kernelNumber(format)`, `isSuper = isSuperKernel(kernel) ? 1 : 0`, `plan` a copy of
- * `weavePlan(weave)` (also for the layout `rows`), `codebook` a copy of `prepareDecoding(format, codebook)` or of the
- * encoder's image (0 for formats without), `scratch` of `kernelScratchBytes(actRows)` bytes. One activation row is a
- * matrix-vector product. `out[act * outStride + row]` is f32 with the bits that `gemm` gives. `rows` is any number in
+ * with `kernel = kernelNumber(format)`, `isSuper = isSuperKernel(kernel) ? 1 : 0`, `layout` a copy of
+ * `layoutTable(layout)` (also for the layout `rows`), `codebook` a copy of `prepareDecoding(format, codebook)` or of
+ * the encoder's image (0 for formats without), `scratch` of `kernelScratchBytes(actRows)` bytes. One activation row is
+ * a matrix-vector product. `out[act * outStride + row]` is f32 with the bits that `gemm` gives. `rows` is any number in
  * `rows`, a multiple of the rows per group otherwise; a band of rows gives the same bits as the whole matrix.
  */
 import type { BlockFormat } from "../../codecs/codec.ts";

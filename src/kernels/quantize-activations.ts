@@ -11,8 +11,8 @@ import { readF16, writeF16 } from "../../codecs/floats/half.ts";
 import type { BlockFormat } from "../../codecs/codec.ts";
 import { q8_0 } from "../../codecs/blocks/q8_0.ts";
 import { q8_K } from "../../codecs/k-quants/q8_K.ts";
-import { findWeave } from "../../layouts/registry.ts";
-import { pack } from "../../layouts/weave.ts";
+import { findLayout } from "../../layouts/registry.ts";
+import { pack } from "../../layouts/pack.ts";
 import { ACTIVATION_BLOCK, SUM_SIZE, type ActivationKind } from "./integer-view.ts";
 
 const fround = Math.fround;
@@ -123,7 +123,7 @@ export function readActivations(kind: ActivationKind, bytes: Uint8Array, rowLeng
 }
 
 /**
- * Four activation rows woven together, as the matrix-matrix kernels for Arm read them: the chunk equals the weights'.
+ * Four activation rows interleaved, as the matrix-matrix kernels for Arm read them: the chunk equals the weights'.
  * @param bytes quantized rows, a multiple of four of them
  */
 export function interleaveActivations(
@@ -132,9 +132,9 @@ export function interleaveActivations(
   rowLength: number,
   chunk: 4 | 8,
 ): Uint8Array {
-  const weave = findWeave(ACTIVATION_FORMATS[kind], `4x${chunk}`)!;
+  const layout = findLayout(ACTIVATION_FORMATS[kind], `4x${chunk}`)!;
   const rowSize = activationRowBytes(kind, rowLength);
-  const woven = new Uint8Array(bytes.length);
-  pack(weave, bytes, woven, bytes.length / rowSize, rowSize);
-  return woven;
+  const interleaved = new Uint8Array(bytes.length);
+  pack(layout, bytes, interleaved, bytes.length / rowSize, rowSize);
+  return interleaved;
 }

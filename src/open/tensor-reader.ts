@@ -1,9 +1,9 @@
 /** Single rows of a model for people to look at: stored bytes, row-major blocks, weights. Not for bulk work. */
 import { findFormat, isCodebookFormat, resolveCodec } from "../../codecs/registry.ts";
 import type { BlockFormat } from "../../codecs/codec.ts";
-import { findWeave } from "../../layouts/registry.ts";
-import type { Weave } from "../../layouts/layout.ts";
-import { unpack } from "../../layouts/weave.ts";
+import { findLayout } from "../../layouts/registry.ts";
+import type { Layout } from "../../layouts/layout.ts";
+import { unpack } from "../../layouts/pack.ts";
 import { QuantizeError } from "../errors.ts";
 import { unknownName } from "../text/nearest-name.ts";
 import { rowCount, type Model, type Tensor } from "../read/model.ts";
@@ -12,7 +12,7 @@ import { closeModelFiles, openModelFiles, readTensorRows, storedBytes } from "..
 /** Reads rows of one tensor. Row numbers count through all slices. */
 export interface TensorReader {
   readonly format: BlockFormat;
-  readonly weave: Weave;
+  readonly layout: Layout;
   readonly rows: number;
   readonly rowBytes: number;
   /** Rows `[start, end)` as they are stored; both must be multiples of the layout's rows per group. */
@@ -34,14 +34,17 @@ export function findTensor(model: Model, name: string): Tensor {
   );
 }
 
-/** How the tensor's blocks lie. @throws QuantizeError `unsupported` for formats that this program does not know */
-export function weaveOf(tensor: Tensor, layout = tensor.layout): Weave {
+/**
+ * The layout of that name for the tensor, by default the one in which it is stored.
+ * @throws QuantizeError `unsupported` for formats that this program does not know
+ */
+export function layoutOf(tensor: Tensor, layoutName = tensor.layout): Layout {
   const format = findFormat(tensor.codec);
-  const weave = format === undefined ? undefined : findWeave(format, layout);
-  if (weave !== undefined) return weave;
+  const layout = format === undefined ? undefined : findLayout(format, layoutName);
+  if (layout !== undefined) return layout;
   throw new QuantizeError(
     "incompatible",
-    `tensor "${tensor.name}": ${tensor.codec} does not come in layout "${layout}"`,
+    `tensor "${tensor.name}": ${tensor.codec} does not come in layout "${layoutName}"`,
   );
 }
 
@@ -51,7 +54,7 @@ export async function withTensorReader<T>(
   tensor: Tensor,
   work: (reader: TensorReader) => T | Promise<T>,
 ): Promise<T> {
-  const weave = weaveOf(tensor);
+  const layout = layoutOf(tensor);
   const rows = rowCount(tensor.shape);
   const rowBytes = storedBytes(tensor) / rows;
   const fds = openModelFiles(model.files);
@@ -62,12 +65,12 @@ export async function withTensorReader<T>(
       return bytes;
     };
     const blocks = (start: number, end: number): Uint8Array => {
-      const group = weave.rowsPerGroup;
+      const group = layout.rowsPerGroup;
       if (group === 1) return stored(start, end);
       const first = start - (start % group);
       const last = Math.ceil(end / group) * group;
       const rowMajor = new Uint8Array((last - first) * rowBytes);
-      unpack(weave, stored(first, last), rowMajor, last - first, rowBytes);
+      unpack(layout, stored(first, last), rowMajor, last - first, rowBytes);
       return rowMajor.subarray((start - first) * rowBytes, (end - first) * rowBytes);
     };
     const weights = (start: number, end: number): Float32Array => {
@@ -77,7 +80,7 @@ export async function withTensorReader<T>(
       codec.decode(blocks(start, end), out);
       return out;
     };
-    return await work({ format: weave.format, weave, rows, rowBytes, stored, blocks, weights });
+    return await work({ format: layout.format, layout, rows, rowBytes, stored, blocks, weights });
   } finally {
     closeModelFiles(fds);
   }

@@ -1,6 +1,6 @@
 /** From what was asked for to what a tensor's shape allows: block sizes along the row, groups of rows in a layout. */
 import { findFormat } from "../../codecs/registry.ts";
-import { findWeave } from "../../layouts/registry.ts";
+import { findLayout } from "../../layouts/registry.ts";
 import { rowCount, sliceCount, type Tensor } from "../read/model.ts";
 import { resolveLayout } from "./recipes/resolve-target.ts";
 import { rowsFit, shapeFallback } from "./recipes/shape-fallback.ts";
@@ -35,15 +35,15 @@ export function storableType(tensor: Tensor): string {
 }
 
 /** Why the rows of a tensor cannot take a layout, or undefined when they can. */
-function layoutProblem(codec: string, layout: string, rows: number): string | undefined {
-  if (layout === "rows") return undefined;
+function layoutProblem(codec: string, layoutName: string, rows: number): string | undefined {
+  if (layoutName === "rows") return undefined;
   const format = findFormat(codec);
-  const weave = format === undefined ? undefined : findWeave(format, layout);
-  if (weave === undefined) return `${codec} does not come in ${layout}`;
-  return rows % weave.rowsPerGroup === 0 ? undefined : `${rows} rows do not divide by ${weave.rowsPerGroup}`;
+  const layout = format === undefined ? undefined : findLayout(format, layoutName);
+  if (layout === undefined) return `${codec} does not come in ${layoutName}`;
+  return rows % layout.rowsPerGroup === 0 ? undefined : `${rows} rows do not divide by ${layout.rowsPerGroup}`;
 }
 
-/** Floats have nothing to weave, and tensors read by row number must keep their rows whole. */
+/** Floats have nothing to interleave, and tensors read by row number must keep their rows whole. */
 function isPackable(tensor: Tensor, codec: string): boolean {
   const format = findFormat(codec);
   return format !== undefined && format.kind !== "float" && !isRowLookup(tensor.name);

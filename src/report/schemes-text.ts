@@ -72,7 +72,7 @@ export function layoutsText(
   });
   return [
     textTable(LAYOUT_COLUMNS, codecs, options),
-    "A layout is rows x bytes: 4x8 weaves four rows, eight bytes of codes at a time.\n" +
+    "A layout is rows x bytes: 4x8 interleaves four rows by eight bytes of codes.\n" +
       "Columns say what --layout auto:<name> takes; name an instruction set or a CPU:",
     processors.join("\n"),
   ].join("\n\n");

@@ -1,5 +1,5 @@
 // Static cycle counts of the C kernels' inner loops: GCC's code read by llvm-mca's model of a processor. One iteration
-// is a block of 32 weights in one row (row-major) or four (woven), with one activation row or four.
+// is a block of 32 weights in one row (row-major) or four (interleaved), with one activation row or four.
 //
 //   CPU=neoverse-v1 MCA=llvm-mca-19 npm run bench c-kernels
 import { execFileSync } from "node:child_process";

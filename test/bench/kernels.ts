@@ -7,10 +7,10 @@ import { test } from "vitest";
 import { prepareDecoding } from "#dist/codecs/codebooks/codebook-prepare.js";
 import { rowBytes } from "#dist/codecs/codec.js";
 import { findFormat, isCodebookFormat, resolveCodec } from "#dist/codecs/registry.js";
-import type { Weave } from "#dist/layouts/layout.js";
-import { weavesOf } from "#dist/layouts/registry.js";
-import { weavePlan } from "#dist/layouts/weave-plan.js";
-import { pack } from "#dist/layouts/weave.js";
+import type { Layout } from "#dist/layouts/layout.js";
+import { layoutsOf } from "#dist/layouts/registry.js";
+import { layoutTable } from "#dist/layouts/layout-table.js";
+import { pack } from "#dist/layouts/pack.js";
 import { isSuperKernel, kernelNumber } from "#dist/src/kernels/kernel-numbers.js";
 import { noise, someCodebook } from "../support/kernel-inputs.ts";
 
@@ -28,7 +28,7 @@ const memory = new WebAssembly.Memory({ initial: 512 });
 const module = new WebAssembly.Module(readFileSync(new URL("../../dist/quantize.wasm", import.meta.url)));
 const kernels = new WebAssembly.Instance(module, { env: { memory } }).exports as unknown as Kernels;
 const bytes = new Uint8Array(memory.buffer);
-const [PLAN, BOOK, SRC, ACTS, SCRATCH, OUT, PACKED] = [1, 2, 16, 32, 48, 64, 128].map((n) => n << 16) as [
+const [TABLE, BOOK, SRC, ACTS, SCRATCH, OUT, PACKED] = [1, 2, 16, 32, 48, 64, 128].map((n) => n << 16) as [
   number,
   number,
   number,
@@ -38,34 +38,36 @@ const [PLAN, BOOK, SRC, ACTS, SCRATCH, OUT, PACKED] = [1, 2, 16, 32, 48, 64, 128
   number,
 ];
 
-/** Sixteen rows of noise encoded in the weave's format, woven, and repeated: real scales, no subnormal numbers. */
-function makeWeights(weave: Weave): Uint8Array {
-  const { format } = weave;
+/**
+ * Sixteen rows of noise encoded in the layout's format, interleaved, and repeated: real scales, no subnormal numbers.
+ */
+function makeWeights(layout: Layout): Uint8Array {
+  const { format } = layout;
   const rows = 16;
   const rowMajor = new Uint8Array(rows * rowBytes(format, ROW_LENGTH));
   if (isCodebookFormat(format)) noise(rowMajor.length, 2).forEach((x, index) => (rowMajor[index] = Math.abs(x) * 200));
   else resolveCodec(format.name).encode!(noise(rows * ROW_LENGTH, 2), rowMajor, { rowLength: ROW_LENGTH });
-  const woven = new Uint8Array(rowMajor.length);
-  pack(weave, rowMajor, woven, rows, rowBytes(format, ROW_LENGTH));
-  return woven;
+  const packed = new Uint8Array(rowMajor.length);
+  pack(layout, rowMajor, packed, rows, rowBytes(format, ROW_LENGTH));
+  return packed;
 }
 
 interface Case {
-  readonly weave: Weave;
+  readonly layout: Layout;
   readonly weights: Uint8Array;
   readonly activationRows: number;
   readonly milliseconds: number[];
 }
 
-function run({ weave, weights, activationRows, milliseconds }: Case): void {
-  const { format } = weave;
+function run({ layout, weights, activationRows, milliseconds }: Case): void {
+  const { format } = layout;
   const kernel = kernelNumber(format)!;
   for (let row = 0; row < ROWS; row += 16) bytes.set(weights, PACKED + (row / 16) * weights.length);
-  bytes.set(weavePlan(weave), PLAN);
+  bytes.set(layoutTable(layout), TABLE);
   if (isCodebookFormat(format)) bytes.set(prepareDecoding(format, someCodebook(format)), BOOK);
   kernels.quantize_activations(SRC, ACTS, activationRows, ROW_LENGTH, isSuperKernel(kernel) ? 1 : 0);
   const start = performance.now();
-  kernels.kernel_gemm(kernel, PACKED, ROWS, ROW_LENGTH, PLAN, ACTS, activationRows, OUT, ROWS, BOOK, SCRATCH);
+  kernels.kernel_gemm(kernel, PACKED, ROWS, ROW_LENGTH, TABLE, ACTS, activationRows, OUT, ROWS, BOOK, SCRATCH);
   milliseconds.push(performance.now() - start);
 }
 
@@ -80,23 +82,23 @@ test("kernels, rows against interleaved", () => {
     Uint8Array.from(noise(ROWS * ROW_LENGTH * 1.2, 2), (x) => Math.abs(x) * 64),
     PACKED,
   );
-  const cases: Case[] = FORMATS.flatMap((name) => weavesOf(findFormat(name)!))
-    .filter(({ layout }) => layout !== "16x1")
-    .flatMap((weave) => {
-      const weights = makeWeights(weave);
-      return [1, 4, 8].map((activationRows) => ({ weave, weights, activationRows, milliseconds: [] }));
+  const cases: Case[] = FORMATS.flatMap((name) => layoutsOf(findFormat(name)!))
+    .filter(({ name }) => name !== "16x1")
+    .flatMap((layout) => {
+      const weights = makeWeights(layout);
+      return [1, 4, 8].map((activationRows) => ({ layout, weights, activationRows, milliseconds: [] }));
     });
   for (let round = 0; round < ROUNDS + WARM_UP; round++) cases.forEach(run);
   console.log("GMAC/s, and in brackets the speed against the row-major matrix-vector kernel, repeated");
   console.log("format   layout  1 row         4 rows        8 rows");
   let base = 0;
   for (let at = 0; at < cases.length; at += 3) {
-    const { weave } = cases[at]!;
-    if (weave.layout === "rows") base = median(cases[at]!);
+    const { layout } = cases[at]!;
+    if (layout.name === "rows") base = median(cases[at]!);
     const cells = cases.slice(at, at + 3).map((each) => {
       const rate = (ROWS * ROW_LENGTH * each.activationRows) / median(each) / 1e6;
       return `${rate.toFixed(2)} (${((base * each.activationRows) / median(each)).toFixed(2)}x)`.padEnd(14);
     });
-    console.log(`${weave.format.name.padEnd(8)} ${weave.layout.padEnd(7)} ${cells.join("")}`);
+    console.log(`${layout.format.name.padEnd(8)} ${layout.name.padEnd(7)} ${cells.join("")}`);
   }
 });

@@ -44,7 +44,7 @@ test.each([
 });
 
 test("a layout is drawn, in the terminal and as a picture", () => {
-  const svg = join(temporaryFolder(), "weave.svg");
+  const svg = join(temporaryFolder(), "layout.svg");
   const { code, stdout } = cli(["layouts", "q4_0", "4x8", "--svg", svg]);
   expect(code).toBe(0);
   expect(stdout).toContain("qs      00000000 11111111 22222222 33333333");

@@ -59,8 +59,8 @@ describe("pack and unpack", () => {
     const difference = json("diff", at("packed.gguf"), at("again.gguf"));
     expect(difference).toMatchObject({ isSame: true, metadata: [] });
     const unpacked = json("diff", at("packed.gguf"), at("rows.gguf"));
-    const woven = unpacked.tensors.find(({ name }: { name: string }) => name === "blk.0.ffn_up.weight");
-    expect(woven).toMatchObject({ kind: "encoding", a: "q4_cb@4x8", b: "q4_cb", nmse: 0 });
+    const packed = unpacked.tensors.find(({ name }: { name: string }) => name === "blk.0.ffn_up.weight");
+    expect(packed).toMatchObject({ kind: "encoding", a: "q4_cb@4x8", b: "q4_cb", nmse: 0 });
   });
 });
 

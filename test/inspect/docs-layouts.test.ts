@@ -2,7 +2,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import { findFormat } from "#dist/codecs/registry.js";
 import { locate } from "#dist/layouts/locate.js";
-import { findWeave } from "#dist/layouts/registry.js";
+import { findLayout } from "#dist/layouts/registry.js";
 import { layoutsFor, TARGETS } from "#dist/layouts/targets.js";
 import { drawLayout } from "#dist/src/inspect/draw-layout.js";
 
@@ -14,7 +14,7 @@ function redrawn(): string {
   return page.replaceAll(
     /<!-- drawing: (\S+) (\S+) -->\n(?:\n```\n[\s\S]*?```\n)?/g,
     (_, codec: string, layout: string) =>
-      `<!-- drawing: ${codec} ${layout} -->\n\n\`\`\`\n${drawLayout(findWeave(findFormat(codec)!, layout)!)}\n\`\`\`\n`,
+      `<!-- drawing: ${codec} ${layout} -->\n\n\`\`\`\n${drawLayout(findLayout(findFormat(codec)!, layout)!)}\n\`\`\`\n`,
   );
 }
 
@@ -25,7 +25,7 @@ test("the drawings of docs/layouts.md are those of the inspector", () => {
 });
 
 test("weight (5, 40) is where the page says", () => {
-  const { parts } = locate(findWeave(findFormat("q4_0")!, "4x8")!, 36, 5, 40);
+  const { parts } = locate(findLayout(findFormat("q4_0")!, "4x8")!, 36, 5, 40);
   expect(parts[0]).toMatchObject({ field: "qs", byteOffset: 264, bit: 0, bits: 4 });
 });
 

@@ -1,15 +1,15 @@
 import { describe, expect, test } from "vitest";
 import { allFormats, findFormat } from "#dist/codecs/registry.js";
-import { findWeave, weavesOf } from "#dist/layouts/registry.js";
-import { groupBlockBytes } from "#dist/layouts/weave.js";
+import { findLayout, layoutsOf } from "#dist/layouts/registry.js";
+import { groupBlockBytes } from "#dist/layouts/pack.js";
 import { drawHex, drawLayout } from "#dist/src/inspect/draw-layout.js";
 import { drawLayoutSvg } from "#dist/src/inspect/draw-layout-svg.js";
 import { layoutTurns } from "#dist/src/inspect/layout-cells.js";
 
-const weave = (codec: string, layout: string) => findWeave(findFormat(codec)!, layout)!;
+const layoutOf = (codec: string, name: string) => findLayout(findFormat(codec)!, name)!;
 
 test("q4_0 in 4x8, drawn", () => {
-  expect(drawLayout(weave("q4_0", "4x8"))).toBe(`\
+  expect(drawLayout(layoutOf("q4_0", "4x8"))).toBe(`\
 q4_0 in layout 4x8: 4 rows x 32 weights in 72 bytes
   byte  field   one character a byte: the row it belongs to
      0  d       00112233
@@ -23,22 +23,22 @@ qs      8-15  16-23 24-31 32-39  weights 0-7, 16-23, XOR 0x88
 
 test("the bytes of a block, a line for every turn", () => {
   const bytes = Uint8Array.from({ length: 72 }, (_, index) => index);
-  expect(drawHex(weave("q4_cb", "4x4"), bytes, 720).split("\n").slice(0, 3)).toEqual([
+  expect(drawHex(layoutOf("q4_cb", "4x4"), bytes, 720).split("\n").slice(0, 3)).toEqual([
     "     720  s       00 01 02 03",
     "     724  t       04 05 06 07",
     "     728  qs      08 09 0a 0b 0c 0d 0e 0f 10 11 12 13 14 15 16 17",
   ]);
-  expect(() => drawHex(weave("q4_cb", "4x4"), bytes.subarray(1))).toThrow("71 bytes of a block, expected 72");
+  expect(() => drawHex(layoutOf("q4_cb", "4x4"), bytes.subarray(1))).toThrow("71 bytes of a block, expected 72");
 });
 
 test("colour goes by row and can be left out", () => {
-  expect(drawLayout(weave("q4_0", "4x4"))).not.toContain("\u001b");
-  expect(drawLayout(weave("q4_0", "4x4"), { color: true })).toContain("\u001b[33m1111\u001b[39m");
+  expect(drawLayout(layoutOf("q4_0", "4x4"))).not.toContain("\u001b");
+  expect(drawLayout(layoutOf("q4_0", "4x4"), { color: true })).toContain("\u001b[33m1111\u001b[39m");
 });
 
-describe("cells cover the woven block, each byte once", () => {
-  for (const each of allFormats().flatMap((format) => weavesOf(format)))
-    test(`${each.format.name} ${each.layout}`, () => {
+describe("cells cover the interleaved block, each byte once", () => {
+  for (const each of allFormats().flatMap((format) => layoutsOf(format)))
+    test(`${each.format.name} ${each.name}`, () => {
       let end = 0;
       for (const { cells } of layoutTurns(each))
         for (const { byteOffset, bytes } of cells) {

@@ -3,9 +3,9 @@ import { describe, expect, test } from "vitest";
 import { prepareDecoding } from "#dist/codecs/codebooks/codebook-prepare.js";
 import { rowBytes } from "#dist/codecs/codec.js";
 import { allFormats, isCodebookFormat } from "#dist/codecs/registry.js";
-import { weavePlan } from "#dist/layouts/weave-plan.js";
-import { pack } from "#dist/layouts/weave.js";
-import { weavesOf } from "#dist/layouts/registry.js";
+import { layoutTable } from "#dist/layouts/layout-table.js";
+import { pack } from "#dist/layouts/pack.js";
+import { layoutsOf } from "#dist/layouts/registry.js";
 import { gemm } from "#dist/src/kernels/gemm.js";
 import { isSuperKernel, kernelNumber, kernelScratchBytes, preparedRowBytes } from "#dist/src/kernels/kernel-numbers.js";
 import { quantizeActivations, readActivations } from "#dist/src/kernels/quantize-activations.js";
@@ -19,7 +19,7 @@ interface KernelExports {
     packed: number,
     rows: number,
     rowLength: number,
-    plan: number,
+    table: number,
     acts: number,
     actRows: number,
     out: number,
@@ -33,7 +33,7 @@ const memory = new WebAssembly.Memory({ initial: 64 });
 const module = new WebAssembly.Module(readFileSync(new URL("../../dist/quantize.wasm", import.meta.url)));
 const twin = new WebAssembly.Instance(module, { env: { memory } }).exports as unknown as KernelExports;
 const bytes = new Uint8Array(memory.buffer);
-const [PLAN, BOOK, SRC, ACTS, PACKED, OUT, SCRATCH] = [1, 2, 4, 8, 16, 32, 48].map((n) => n << 16) as [
+const [TABLE, BOOK, SRC, ACTS, PACKED, OUT, SCRATCH] = [1, 2, 4, 8, 16, 32, 48].map((n) => n << 16) as [
   number,
   number,
   number,
@@ -73,19 +73,19 @@ describe("kernels: the twin has the definition's bits, for any bytes, in every l
   for (const format of allFormats()) {
     const view = findView(format);
     if (view === undefined) continue;
-    for (const weave of weavesOf(format))
-      test(`${format.name} ${weave.layout}`, () => {
-        // Five rows are a tile and a part of one; woven layouts take whole groups.
-        const rows = weave.rowsPerGroup === 1 ? 5 : weave.rowsPerGroup * 2;
+    for (const layout of layoutsOf(format))
+      test(`${format.name} ${layout.name}`, () => {
+        // Five rows are a tile and a part of one; interleaved layouts take whole groups.
+        const rows = layout.rowsPerGroup === 1 ? 5 : layout.rowsPerGroup * 2;
         const rowSize = rowBytes(format, ROW_LENGTH);
         const codebook = isCodebookFormat(format) ? someCodebook(format) : undefined;
         const rowMajor = Uint8Array.from(noise(rows * rowSize, 21), (x) => Math.abs(x) * 256);
         const packed = new Uint8Array(rowMajor.length);
-        pack(weave, rowMajor, packed, rows, rowSize);
+        pack(layout, rowMajor, packed, rows, rowSize);
         const kernel = kernelNumber(format)!;
         const isSuper = isSuperKernel(kernel);
         expect(isSuper).toBe(view.activation === "q8_K");
-        bytes.set(weavePlan(weave), PLAN);
+        bytes.set(layoutTable(layout), TABLE);
         bytes.set(packed, PACKED);
         if (isCodebookFormat(format)) bytes.set(prepareDecoding(format, codebook!), BOOK);
         for (const actRows of [1, 2, 4, 7]) {
@@ -96,12 +96,12 @@ describe("kernels: the twin has the definition's bits, for any bytes, in every l
             ROW_LENGTH,
           );
           const want = new Float32Array(actRows * rows);
-          gemm({ weave, bytes: packed, rows, rowLength: ROW_LENGTH, codebook }, acts, want);
+          gemm({ layout, bytes: packed, rows, rowLength: ROW_LENGTH, codebook }, acts, want);
           new Float32Array(memory.buffer, SRC, x.length).set(x);
           twin.quantize_activations(SRC, ACTS, actRows, ROW_LENGTH, isSuper ? 1 : 0);
           const end = SCRATCH + kernelScratchBytes(actRows);
           bytes.fill(0x5a, SCRATCH, end + 64);
-          twin.kernel_gemm(kernel, PACKED, rows, ROW_LENGTH, PLAN, ACTS, actRows, OUT, rows, BOOK, SCRATCH);
+          twin.kernel_gemm(kernel, PACKED, rows, ROW_LENGTH, TABLE, ACTS, actRows, OUT, rows, BOOK, SCRATCH);
           const got = new Float32Array(memory.buffer, OUT, want.length);
           expect([...got]).toEqual([...want]);
           expect(bytes.subarray(end, end + 64).every((byte) => byte === 0x5a)).toBe(true);

@@ -2,8 +2,8 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { rowBytes } from "#dist/codecs/codec.js";
 import { allFormats, findFormat, isCodebookFormat, resolveCodec } from "#dist/codecs/registry.js";
-import { weavesOf } from "#dist/layouts/registry.js";
-import { pack } from "#dist/layouts/weave.js";
+import { layoutsOf } from "#dist/layouts/registry.js";
+import { pack } from "#dist/layouts/pack.js";
 import { gemm, gemv } from "#dist/src/kernels/gemm.js";
 import { interleaveActivations, quantizeActivations, readActivations } from "#dist/src/kernels/quantize-activations.js";
 import { findView } from "#dist/src/kernels/views.js";
@@ -28,17 +28,17 @@ describe("activations are quantized to ggml's bytes", () => {
     const rows = quantizeActivations(kind, activations, COLUMNS);
     test(`${kind}, row by row`, () => expect(Buffer.compare(rows, golden(`act/act.${kind}.bin`))).toBe(0));
     for (const chunk of [4, 8] as const)
-      test(`${kind}, four rows woven in chunks of ${chunk}`, () => {
-        const woven = interleaveActivations(kind, rows, COLUMNS, chunk);
-        expect(Buffer.compare(woven, golden(`act/act.${kind}_4x${chunk}.bin`))).toBe(0);
+      test(`${kind}, four rows interleaved in chunks of ${chunk}`, () => {
+        const interleaved = interleaveActivations(kind, rows, COLUMNS, chunk);
+        expect(Buffer.compare(interleaved, golden(`act/act.${kind}_4x${chunk}.bin`))).toBe(0);
       });
     test(`${kind}: exact halves go to even`, () => {
       const rowLength = 256;
       const ties = quantizeActivations(kind, floats("ties/ties.f32"), rowLength);
       const suffix = kind === "q8_0" ? ".rne.bin" : ".bin";
       expect(Buffer.compare(ties, golden(`ties/${kind}${suffix}`))).toBe(0);
-      const woven = interleaveActivations(kind, ties, rowLength, 8);
-      expect(Buffer.compare(woven, golden(`ties/${kind}_4x8${suffix}`))).toBe(0);
+      const interleaved = interleaveActivations(kind, ties, rowLength, 8);
+      expect(Buffer.compare(interleaved, golden(`ties/${kind}_4x8${suffix}`))).toBe(0);
     });
   }
   test("values that overflow 1/d stay within the codes, NaN counts as zero", () => {
@@ -66,7 +66,7 @@ describe("products are near those of the decoded weights and activations", () =>
       const reference = new Float64Array(golden(`ref/${type}.deqw_deqa.n8.f64`).buffer);
       const rows = golden(`rowmajor/${type}.rowmajor.bin`);
       const y = new Float32Array(8 * ROWS);
-      gemm({ weave: weavesOf(format)[0]!, bytes: rows, rows: ROWS, rowLength: COLUMNS }, acts, y);
+      gemm({ layout: layoutsOf(format)[0]!, bytes: rows, rows: ROWS, rowLength: COLUMNS }, acts, y);
       expect(distance(y, reference)).toBeLessThan(1e-4);
       for (const build of readdirSync(new URL("out/", GOLDEN)))
         for (const kind of ["plain", "repack"]) {
@@ -106,10 +106,10 @@ describe("products are those of the codec's own decoder, and equal in every layo
               weights[row * rowLength + j]! * acts.codes[at]! * acts.scales[Math.floor(at / block)]!;
           }
       let first: Float32Array | undefined;
-      for (const weave of weavesOf(format)) {
+      for (const layout of layoutsOf(format)) {
         const packed = new Uint8Array(bytes.length);
-        pack(weave, bytes, packed, rows, rowBytes(format, rowLength));
-        const matrix = { weave, bytes: packed, rows, rowLength, codebook };
+        pack(layout, bytes, packed, rows, rowBytes(format, rowLength));
+        const matrix = { layout, bytes: packed, rows, rowLength, codebook };
         const y = new Float32Array(acts.rows * rows);
         gemm(matrix, acts, y);
         first ??= y;
@@ -119,7 +119,7 @@ describe("products are those of the codec's own decoder, and equal in every layo
       const alone = new Float32Array(rows);
       const { kind, scales, codes, sums } = acts;
       const one = { kind, rows: 1, rowLength, codes: codes.subarray(0, rowLength), scales, sums };
-      gemv({ weave: weavesOf(format)[0]!, bytes, rows, rowLength, codebook }, one, alone);
+      gemv({ layout: layoutsOf(format)[0]!, bytes, rows, rowLength, codebook }, one, alone);
       expect(alone).toEqual(first!.subarray(0, rows));
     });
   }

@@ -5,9 +5,9 @@ import { bitOrderTable } from "#dist/layouts/bit-orders.js";
 import { CATALOGUE } from "#dist/layouts/catalogue.js";
 import { elementParts } from "#dist/layouts/element-bits.js";
 import { locate } from "#dist/layouts/locate.js";
-import { findWeave, LAYOUT_NAMES, weavesOf } from "#dist/layouts/registry.js";
-import { weavePlan } from "#dist/layouts/weave-plan.js";
-import { pack, unpack } from "#dist/layouts/weave.js";
+import { findLayout, LAYOUT_NAMES, layoutsOf } from "#dist/layouts/registry.js";
+import { layoutTable } from "#dist/layouts/layout-table.js";
+import { pack, unpack } from "#dist/layouts/pack.js";
 import { allFormats, findFormat } from "#dist/codecs/registry.js";
 import { rowBytes } from "#dist/codecs/codec.js";
 import { noise } from "../support/kernel-inputs.ts";
@@ -17,24 +17,24 @@ const ROWS = 16;
 const COLUMNS = 512;
 
 const golden = (path: string): Uint8Array => new Uint8Array(readFileSync(new URL(path, GOLDEN)));
-const weaves = allFormats().flatMap((format) => weavesOf(format));
-const named = weaves.map((weave) => [`${weave.format.name} ${weave.layout}`, weave] as const);
+const layouts = allFormats().flatMap((format) => layoutsOf(format));
+const named = layouts.map((layout) => [`${layout.format.name} ${layout.name}`, layout] as const);
 
-interface WeaveExports {
-  weave_pack(src: number, dst: number, groups: number, blocksPerRow: number, plan: number): void;
-  weave_unpack(src: number, dst: number, groups: number, blocksPerRow: number, plan: number): void;
+interface PackExports {
+  pack_rows(src: number, dst: number, groups: number, blocksPerRow: number, table: number): void;
+  unpack_rows(src: number, dst: number, groups: number, blocksPerRow: number, table: number): void;
 }
 const memory = new WebAssembly.Memory({ initial: 32 });
 const module = new WebAssembly.Module(readFileSync(new URL("../../dist/quantize.wasm", import.meta.url)));
-const twin = new WebAssembly.Instance(module, { env: { memory } }).exports as unknown as WeaveExports;
-const [PLAN, FROM, TO] = [1 << 18, 1 << 19, 1 << 20];
+const twin = new WebAssembly.Instance(module, { env: { memory } }).exports as unknown as PackExports;
+const [TABLE, FROM, TO] = [1 << 18, 1 << 19, 1 << 20];
 
-function twinRun(verb: keyof WeaveExports, weave: (typeof weaves)[number], src: Uint8Array, rows: number): Uint8Array {
+function twinRun(verb: keyof PackExports, layout: (typeof layouts)[number], src: Uint8Array, rows: number): Uint8Array {
   const bytes = new Uint8Array(memory.buffer);
-  bytes.set(weavePlan(weave), PLAN);
+  bytes.set(layoutTable(layout), TABLE);
   bytes.set(src, FROM);
   bytes.fill(0xa5, TO, TO + src.length + 64);
-  twin[verb](FROM, TO, rows / weave.rowsPerGroup, src.length / rows / weave.format.blockBytes, PLAN);
+  twin[verb](FROM, TO, rows / layout.rowsPerGroup, src.length / rows / layout.format.blockBytes, TABLE);
   expect(bytes.subarray(TO + src.length, TO + src.length + 64).every((byte) => byte === 0xa5)).toBe(true);
   return bytes.slice(TO, TO + src.length);
 }
@@ -42,17 +42,17 @@ function twinRun(verb: keyof WeaveExports, weave: (typeof weaves)[number], src: 
 describe("layouts have the bytes that ggml makes", () => {
   const files = readdirSync(new URL("layouts/", GOLDEN)).map((file) => {
     const [type, full] = file.split(".") as [string, string];
-    return { file, type, layout: full.slice(type.length + 1) };
+    return { file, type, layoutName: full.slice(type.length + 1) };
   });
-  for (const { file, type, layout } of files.filter(({ type }) => findFormat(type) !== undefined))
+  for (const { file, type, layoutName } of files.filter(({ type }) => findFormat(type) !== undefined))
     test(file, () => {
       const format = findFormat(type)!;
-      const weave = findWeave(format, layout)!;
+      const layout = findLayout(format, layoutName)!;
       const rows = golden(`rowmajor/${type}.rowmajor.bin`);
-      const woven = new Uint8Array(rows.length);
-      pack(weave, rows, woven, ROWS, rowBytes(format, COLUMNS));
-      expect(Buffer.compare(woven, golden(`layouts/${file}`))).toBe(0);
-      expect(Buffer.compare(twinRun("weave_pack", weave, rows, ROWS), woven)).toBe(0);
+      const packed = new Uint8Array(rows.length);
+      pack(layout, rows, packed, ROWS, rowBytes(format, COLUMNS));
+      expect(Buffer.compare(packed, golden(`layouts/${file}`))).toBe(0);
+      expect(Buffer.compare(twinRun("pack_rows", layout, rows, ROWS), packed)).toBe(0);
     });
 
   test("every line of the catalogue names shapes that are layouts", () => {
@@ -61,9 +61,9 @@ describe("layouts have the bytes that ggml makes", () => {
 });
 
 describe("unpacking is the inverse of packing, for any bytes", () => {
-  for (const [name, weave] of named)
+  for (const [name, layout] of named)
     test(name, () => {
-      const { rowsPerGroup, format } = weave;
+      const { rowsPerGroup, format } = layout;
       fc.assert(
         fc.property(
           fc.integer({ min: 1, max: 2 }),
@@ -73,13 +73,13 @@ describe("unpacking is the inverse of packing, for any bytes", () => {
             const rows = groups * rowsPerGroup;
             const bytesPerRow = blocks * format.blockBytes;
             const src = Uint8Array.from(noise(rows * bytesPerRow, seed), (x) => Math.abs(x) * 256);
-            const woven = new Uint8Array(src.length);
+            const packed = new Uint8Array(src.length);
             const back = new Uint8Array(src.length);
-            pack(weave, src, woven, rows, bytesPerRow);
-            unpack(weave, woven, back, rows, bytesPerRow);
+            pack(layout, src, packed, rows, bytesPerRow);
+            unpack(layout, packed, back, rows, bytesPerRow);
             expect(Buffer.compare(back, src)).toBe(0);
-            expect(Buffer.compare(twinRun("weave_pack", weave, src, rows), woven)).toBe(0);
-            expect(Buffer.compare(twinRun("weave_unpack", weave, woven, rows), src)).toBe(0);
+            expect(Buffer.compare(twinRun("pack_rows", layout, src, rows), packed)).toBe(0);
+            expect(Buffer.compare(twinRun("unpack_rows", layout, packed, rows), src)).toBe(0);
           },
         ),
         { numRuns: 5 },
@@ -88,22 +88,22 @@ describe("unpacking is the inverse of packing, for any bytes", () => {
 });
 
 describe("an element is where locate says", () => {
-  for (const [name, weave] of named)
+  for (const [name, layout] of named)
     test(name, () => {
-      const { format, rowsPerGroup } = weave;
+      const { format, rowsPerGroup } = layout;
       const rows = rowsPerGroup * 2;
       const bytesPerRow = format.blockBytes * 2;
       const src = Uint8Array.from(
         { length: rows * bytesPerRow },
         (_, index) => (index * 197 + (index >> 5) * 31) & 255,
       );
-      const woven = new Uint8Array(src.length);
-      pack(weave, src, woven, rows, bytesPerRow);
-      const rowMajor = findWeave(format, "rows")!;
-      const bitsAt = (bytes: Uint8Array, from: typeof weave, row: number, column: number): string =>
+      const packed = new Uint8Array(src.length);
+      pack(layout, src, packed, rows, bytesPerRow);
+      const rowMajor = findLayout(format, "rows")!;
+      const bitsAt = (bytes: Uint8Array, from: typeof layout, row: number, column: number): string =>
         locate(from, bytesPerRow, row, column)
           .parts.map(({ field, byteOffset, bit, bits }) => {
-            const xor = from.fields.find((woven) => woven.field === field)!.xor;
+            const xor = from.fields.find((candidate) => candidate.field === field)!.xor;
             return Array.from({ length: bits }, (_, index) => {
               const at = byteOffset * 8 + bit + index;
               return ((bytes[at >> 3]! ^ xor) >> (at & 7)) & 1;
@@ -112,7 +112,7 @@ describe("an element is where locate says", () => {
           .join("");
       for (let row = 0; row < rows; row++)
         for (let column = 0; column < format.blockSize * 2; column += format.blockSize > 64 ? 7 : 1)
-          expect(bitsAt(woven, weave, row, column)).toBe(bitsAt(src, rowMajor, row, column));
+          expect(bitsAt(packed, layout, row, column)).toBe(bitsAt(src, rowMajor, row, column));
     });
 });
 
@@ -143,13 +143,13 @@ test("bit orders are permutations", () => {
 
 test("sizes that do not fit are refused by name", () => {
   const format = { ...SAMPLE };
-  const weave = findWeave(format, "4x4")!;
-  expect(() => pack(weave, new Uint8Array(54), new Uint8Array(54), 3, 18)).toThrow("q4_0 4x4: 3 rows");
-  expect(() => pack(weave, new Uint8Array(72), new Uint8Array(72), 4, 17)).toThrow("rows of 17 bytes");
-  expect(() => pack(weave, new Uint8Array(71), new Uint8Array(72), 4, 18)).toThrow("source of 71 bytes");
-  expect(() => unpack(weave, new Uint8Array(72), new Uint8Array(71), 4, 18)).toThrow("destination of 71 bytes");
-  expect(findWeave(format, "4x16")).toBeUndefined();
-  expect(() => locate(weave, 18, 0, 32)).toThrow("column 32");
+  const layout = findLayout(format, "4x4")!;
+  expect(() => pack(layout, new Uint8Array(54), new Uint8Array(54), 3, 18)).toThrow("q4_0 4x4: 3 rows");
+  expect(() => pack(layout, new Uint8Array(72), new Uint8Array(72), 4, 17)).toThrow("rows of 17 bytes");
+  expect(() => pack(layout, new Uint8Array(71), new Uint8Array(72), 4, 18)).toThrow("source of 71 bytes");
+  expect(() => unpack(layout, new Uint8Array(72), new Uint8Array(71), 4, 18)).toThrow("destination of 71 bytes");
+  expect(findLayout(format, "4x16")).toBeUndefined();
+  expect(() => locate(layout, 18, 0, 32)).toThrow("column 32");
 });
 
 const SAMPLE = {

@@ -1,9 +1,9 @@
 import { describe, expect, test } from "vitest";
 import { findFormat } from "#dist/codecs/registry.js";
 import { COMPAT_TYPES } from "#dist/layouts/compat.js";
-import { findWeave } from "#dist/layouts/registry.js";
+import { findLayout } from "#dist/layouts/registry.js";
 import { layoutsFor, TARGETS } from "#dist/layouts/targets.js";
-import { pack } from "#dist/layouts/weave.js";
+import { pack } from "#dist/layouts/pack.js";
 import { resolveLayout, resolveTarget } from "#dist/src/plan/recipes/resolve-target.js";
 import { findStoredType } from "#dist/src/read/gguf/gguf-types.js";
 
@@ -50,15 +50,15 @@ describe("a processor's layouts are those that ggml chooses on it", () => {
 describe("types that ik_llama.cpp reads", () => {
   for (const { id, name, format, layout } of COMPAT_TYPES)
     test(name, () => {
-      expect(findWeave(findFormat(format)!, layout)).toBeDefined();
+      expect(findLayout(findFormat(format)!, layout)).toBeDefined();
       expect(findStoredType(id)).toMatchObject({ codec: format, layout });
     });
 
   test("q4_0_r8: scales of eight rows, then four bytes of each row in turn, nibbles unchanged", () => {
-    const weave = findWeave(findFormat("q4_0")!, "8x4")!;
+    const layout = findLayout(findFormat("q4_0")!, "8x4")!;
     const src = Uint8Array.from({ length: 8 * 18 }, (_, index) => index);
     const dst = new Uint8Array(src.length);
-    pack(weave, src, dst, 8, 18);
+    pack(layout, src, dst, 8, 18);
     for (let row = 0; row < 8; row++) {
       expect(dst[2 * row]).toBe(18 * row);
       for (let l = 0; l < 4; l++)

@@ -159,7 +159,7 @@ const LIES: readonly (readonly [what: string, file: Uint8Array, message: RegExp]
     /a multiple of 32 \(q4_0\), found rows of 48/,
   ],
   [
-    "woven rows that do not divide",
+    "interleaved rows that do not divide",
     gguf({ tensors: [tensor("a", [32, 6], { type: 31 })], data: 128 }),
     /groups of 4 \(q4_0 4x4\), found 6 rows/,
   ],

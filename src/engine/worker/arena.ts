@@ -6,7 +6,7 @@ import type { BlockFormat, CodebookFormat } from "../../../codecs/codec.ts";
 import { MAX_TABLES } from "../../../codecs/codebooks/codebook-format.ts";
 import { preparedBytes } from "../../../codecs/codebooks/codebook-prepare.ts";
 import { isCodebookFormat } from "../../../codecs/registry.ts";
-import { weavePlan } from "../../../layouts/weave-plan.ts";
+import { layoutTable } from "../../../layouts/layout-table.ts";
 import { allocator } from "../../allocator.ts";
 import { fitBytes } from "../../fit/module-steps.ts";
 import { kernelScratchBytes, preparedRowBytes } from "../../kernels/kernel-numbers.ts";
@@ -17,24 +17,24 @@ import type { JobShape, JobSide } from "./job-shape.ts";
 
 /** Addresses; what a job does not need has no bytes of its own. */
 export interface Arena {
-  /** A band as the source file holds it, and as the output will. */
-  readonly stored: number;
-  readonly woven: number;
-  /** A strip of the source in row order, when it was woven. */
-  readonly unwoven: number;
+  /** A band as the source file holds it, and as the output file will: each in its own layout. */
+  readonly input: number;
+  readonly output: number;
+  /** A strip of the input in rows; unused where the input lies in rows itself. */
+  readonly inputRowMajor: number;
   /** The strip's weights, f32. */
   readonly weights: number;
-  /** The strip as blocks in row order, when they are yet to be woven. */
+  /** The strip as encoded blocks in rows; unused where the output lies in rows itself. */
   readonly encoded: number;
-  /** What the strip's written bytes say again: blocks in row order, and weights. */
-  readonly reread: number;
+  /** For verification: the strip of the output unpacked to rows again (unused as above), and its weights. */
+  readonly outputRowMajor: number;
   readonly decoded: number;
   readonly importance: number;
   readonly sums: number;
   readonly productSums: number;
   readonly hash: number;
-  readonly sourcePlan: number;
-  readonly targetPlan: number;
+  readonly sourceLayoutTable: number;
+  readonly targetLayoutTable: number;
   readonly sourceTables: number;
   readonly targetTables: number;
   readonly kernelRoom: number;
@@ -42,9 +42,9 @@ export interface Arena {
   readonly end: number;
 }
 
-/** False when blocks lie row by row. */
-export function isWoven({ weave }: JobSide): boolean {
-  return weave.layout !== "rows";
+/** True when the blocks of several rows are interleaved, false for `rows`. */
+export function isInterleaved({ layout }: JobSide): boolean {
+  return layout.name !== "rows";
 }
 
 /** Bytes of the image of a format's learned tables, as many as it may have. */
@@ -58,23 +58,23 @@ const FLOAT_BYTES = Float32Array.BYTES_PER_ELEMENT;
 export function planArena(shape: JobShape, base: number): Arena {
   const { take, end } = allocator(base);
   const { source, target, bandRows, stripRows, rowLength, isCopy, isVerbatim } = shape;
-  const stripBytes = (side: JobSide): number => (isWoven(side) ? stripRows * side.rowBytes : 0);
+  const stripBytes = (side: JobSide): number => (isInterleaved(side) ? stripRows * side.rowBytes : 0);
   const weightBytes = isCopy ? 0 : stripRows * rowLength * FLOAT_BYTES;
-  const stored = take(bandRows * source.rowBytes);
+  const input = take(bandRows * source.rowBytes);
   return {
-    stored,
-    woven: isVerbatim ? stored : take(bandRows * target.rowBytes),
-    unwoven: take(stripBytes(source)),
+    input,
+    output: isVerbatim ? input : take(bandRows * target.rowBytes),
+    inputRowMajor: take(stripBytes(source)),
     weights: take(weightBytes),
     encoded: take(isCopy ? 0 : stripBytes(target)),
-    reread: take(isCopy ? 0 : stripBytes(target)),
+    outputRowMajor: take(isCopy ? 0 : stripBytes(target)),
     decoded: take(weightBytes),
     importance: take(rowLength * FLOAT_BYTES),
     sums: take(ERROR_SUM_COUNT * Float64Array.BYTES_PER_ELEMENT),
     productSums: take(2 * Float64Array.BYTES_PER_ELEMENT),
     hash: take(XXH64_STATE_BYTES),
-    sourcePlan: take(weavePlan(source.weave).length),
-    targetPlan: take(weavePlan(target.weave).length),
+    sourceLayoutTable: take(layoutTable(source.layout).length),
+    targetLayoutTable: take(layoutTable(target.layout).length),
     sourceTables: take(imageBytes(source.format)),
     targetTables: take(imageBytes(target.format)),
     kernelRoom: take(isCopy ? 0 : kernelRoom(rowLength, 0).end),
@@ -96,11 +96,11 @@ export function kernelRoom(rowLength: number, base: number) {
 
 /** Addresses of what a fit needs; they lie apart from those of bands, so that neither disturbs the other. */
 export interface FitArena {
-  /** One group of rows: as stored, in row order, as weights. */
-  readonly stored: number;
-  readonly unwoven: number;
+  /** One group of rows: as stored, in rows, as weights. */
+  readonly input: number;
+  readonly inputRowMajor: number;
   readonly weights: number;
-  readonly sourcePlan: number;
+  readonly sourceLayoutTable: number;
   readonly sourceTables: number;
   /** For the steps of its rounds. */
   readonly stepRoom: number;
@@ -114,13 +114,13 @@ export interface FitArena {
 export function planFitArena(shape: JobShape, fittedWeights: number, base: number): FitArena {
   const { source, target, rowLength } = shape;
   const { take, end } = allocator(base);
-  const { rowsPerGroup } = source.weave;
-  const stored = take(rowsPerGroup * source.rowBytes);
+  const { rowsPerGroup } = source.layout;
+  const input = take(rowsPerGroup * source.rowBytes);
   return {
-    stored,
-    unwoven: isWoven(source) ? take(rowsPerGroup * source.rowBytes) : stored,
+    input,
+    inputRowMajor: isInterleaved(source) ? take(rowsPerGroup * source.rowBytes) : input,
     weights: take(rowsPerGroup * rowLength * FLOAT_BYTES),
-    sourcePlan: take(weavePlan(source.weave).length),
+    sourceLayoutTable: take(layoutTable(source.layout).length),
     sourceTables: take(imageBytes(source.format)),
     stepRoom: take(fitBytes(target.format as CodebookFormat, fittedWeights, true)),
     end: end(),

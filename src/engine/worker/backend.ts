@@ -6,7 +6,7 @@
  * has a SIMD twin. Both give the same bytes and the same sums.
  */
 import type { Codec, Codebook, CodebookFormat, Effort } from "../../../codecs/codec.ts";
-import type { Weave } from "../../../layouts/layout.ts";
+import type { Layout } from "../../../layouts/layout.ts";
 import type { MakeFitSteps } from "../../fit/assign-groups.ts";
 
 /** Which implementation of the hot loops runs; both give the same bytes and the same numbers. */
@@ -29,15 +29,15 @@ export interface BoundCodec {
   encode(src: number, dst: number, rows: number, rowLength: number, importance: number): void;
 }
 
-/** A weave, and the address of its table for the SIMD twin. */
-export interface BoundWeave {
-  readonly weave: Weave;
-  readonly plan: number;
+/** A layout, and the address of its `layoutTable` for the SIMD twin. */
+export interface BoundLayout {
+  readonly layout: Layout;
+  readonly table: number;
 }
 
 /** What a kernel needs to know of a matrix. */
 export interface KernelMatrix {
-  readonly weave: BoundWeave;
+  readonly layout: BoundLayout;
   readonly codec: BoundCodec;
   readonly codebook?: Codebook | undefined;
 }
@@ -54,11 +54,11 @@ export interface Backend {
   prepare(format: Codec | CodebookFormat, codebook?: Codebook, effort?: Effort): ReadyCodec;
   /** Puts a codec's image at `address`, where `preparedBytes` are free. */
   bindCodec(ready: ReadyCodec, address: number): BoundCodec;
-  /** `address` has room for the weave's plan. */
-  bindWeave(weave: Weave, address: number): BoundWeave;
-  /** `rows` is a multiple of the weave's group. */
-  pack(weave: BoundWeave, src: number, dst: number, rows: number, rowBytes: number): void;
-  unpack(weave: BoundWeave, src: number, dst: number, rows: number, rowBytes: number): void;
+  /** `address` has room for `layoutTable(layout)`. */
+  bindLayout(layout: Layout, address: number): BoundLayout;
+  /** `rows` is a multiple of the layout's rows per group. */
+  pack(layout: BoundLayout, src: number, dst: number, rows: number, rowBytes: number): void;
+  unpack(layout: BoundLayout, src: number, dst: number, rows: number, rowBytes: number): void;
   /**
    * The check of a matrix's kernel with one row of activations.
    * @param room an address with `kernelRoom` free

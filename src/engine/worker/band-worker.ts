@@ -2,10 +2,10 @@
  * What a worker does with a band: read the stored bytes; strip by strip, bring them into the target's form and look at
  * what came out; write it all at its place.
  *
- *   copy      read -> unweave -> weave -> write                         (nothing, where both layouts are the same)
- *   convert   read -> unweave -> decode -> encode -> weave -> write, then verify what was written:
- *             unweave -> decode -> error sums, kernels on a few rows
- *   compare   read -> unweave -> decode, read the file under test, then verify as above
+ *   copy      read -> unpack -> pack -> write                  (read -> write, where both layouts are the same)
+ *   convert   read -> unpack -> decode -> encode -> pack -> write, then verify what was written:
+ *             unpack -> decode -> error sums, kernels on a few rows
+ *   compare   read -> unpack -> decode, read the file under test, then verify as above
  */
 import type { BlockFormat, Codebook } from "../../../codecs/codec.ts";
 import { findFormat, isCodebookFormat } from "../../../codecs/registry.ts";
@@ -16,9 +16,9 @@ import { sampledRows } from "../../verify/kernel-check.ts";
 import { seededActivations } from "../../verify/seeded-activations.ts";
 import { xxh64Finish, xxh64Start, XXH64_STATE_BYTES } from "../../verify/xxh64.ts";
 import { writeAll } from "../../write/write-all.ts";
-import { isWoven, planArena, type Arena } from "./arena.ts";
+import { isInterleaved, planArena, type Arena } from "./arena.ts";
 import type { Band } from "./bands.ts";
-import type { Backend, BoundCodec, BoundWeave, ReadyCodec } from "./backend.ts";
+import type { Backend, BoundCodec, BoundLayout, ReadyCodec } from "./backend.ts";
 import { jobShape, type JobShape } from "./job-shape.ts";
 import type { BandResult, BandTask, TensorJob, WorkerSetup } from "./tasks.types.ts";
 
@@ -43,8 +43,8 @@ interface BoundJob {
   readonly findsInSums: boolean;
   /** Nothing will be decoded later, and weights may be too large for the target's scales: those are decoded here. */
   readonly checksRange: boolean;
-  readonly sourceWeave: BoundWeave;
-  readonly targetWeave: BoundWeave;
+  readonly sourceLayout: BoundLayout;
+  readonly targetLayout: BoundLayout;
   /** Absent where no kernels are run. */
   readonly checkProducts: ReturnType<Backend["bindKernel"]>;
 }
@@ -98,7 +98,7 @@ function bindJob(
           arena.targetTables,
         ),
       };
-  const targetWeave = backend.bindWeave(target.weave, arena.targetPlan);
+  const targetLayout = backend.bindLayout(target.layout, arena.targetLayoutTable);
   return {
     job,
     shape,
@@ -106,12 +106,12 @@ function bindJob(
     codecs,
     checksRange: verify === "off" && !shape.isCopy && source.format !== NARROW && !isCodebookFormat(target.format),
     findsInSums: verify !== "off" && !isCodebookFormat(target.format),
-    sourceWeave: backend.bindWeave(source.weave, arena.sourcePlan),
-    targetWeave,
+    sourceLayout: backend.bindLayout(source.layout, arena.sourceLayoutTable),
+    targetLayout,
     checkProducts:
       verify === "kernels" && codecs !== undefined
         ? backend.bindKernel(
-            { weave: targetWeave, codec: codecs.target, codebook: targetBook },
+            { layout: targetLayout, codec: codecs.target, codebook: targetBook },
             seededActivations(shape.rowLength),
             arena.kernelRoom,
           )
@@ -135,10 +135,10 @@ export function bandWorker(setup: WorkerSetup, backend: Backend, files: WorkerFi
   /** Reads a band: source bytes, and those under test when there are some to compare with. */
   const read = ({ job, shape, arena }: BoundJob, { startRow, endRow }: Band): void => {
     const rows = endRow - startRow;
-    const stored = bytes(arena.stored, rows * shape.source.rowBytes);
-    readTensorRows(setup.files, files.source, job.tensor, startRow, endRow, stored);
+    const input = bytes(arena.input, rows * shape.source.rowBytes);
+    readTensorRows(setup.files, files.source, job.tensor, startRow, endRow, input);
     if (!shape.isComparison) return;
-    const written = bytes(arena.woven, rows * shape.target.rowBytes);
+    const written = bytes(arena.output, rows * shape.target.rowBytes);
     readTensorRows(setup.writtenFiles, files.written, job.written!, startRow, endRow, written);
   };
 
@@ -149,12 +149,12 @@ export function bandWorker(setup: WorkerSetup, backend: Backend, files: WorkerFi
     return xxh64Finish(state);
   };
 
-  /** Brings a strip at `stored` into the target's form at `woven`; `row` is its first one. */
-  const convert = (task: BoundJob, stored: number, woven: number, row: number, rows: number): void => {
-    const { job, shape, arena, codecs, sourceWeave, targetWeave } = task;
+  /** Brings a strip at `input` into the target's form at `output`; `row` is its first one. */
+  const convert = (task: BoundJob, input: number, output: number, row: number, rows: number): void => {
+    const { job, shape, arena, codecs, sourceLayout, targetLayout } = task;
     const { rowLength, source, target } = shape;
-    const blocks = isWoven(source) ? arena.unwoven : stored;
-    if (isWoven(source)) backend.unpack(sourceWeave, stored, blocks, rows, source.rowBytes);
+    const blocks = isInterleaved(source) ? arena.inputRowMajor : input;
+    if (isInterleaved(source)) backend.unpack(sourceLayout, input, blocks, rows, source.rowBytes);
     if (codecs !== undefined) {
       codecs.source.decode(blocks, arena.weights, rows * rowLength);
       if (!task.findsInSums && !backend.allFinite(arena.weights, rows * rowLength)) {
@@ -162,7 +162,7 @@ export function bandWorker(setup: WorkerSetup, backend: Backend, files: WorkerFi
       }
     }
     if (shape.isComparison) return;
-    const encoded = codecs === undefined ? blocks : isWoven(target) ? arena.encoded : woven;
+    const encoded = codecs === undefined ? blocks : isInterleaved(target) ? arena.encoded : output;
     if (codecs !== undefined) {
       const importance = job.importance === undefined ? 0 : arena.importance;
       codecs.target.encode(arena.weights, encoded, rows, rowLength, importance);
@@ -173,22 +173,22 @@ export function bandWorker(setup: WorkerSetup, backend: Backend, files: WorkerFi
         }
       }
     }
-    if (isWoven(target)) backend.pack(targetWeave, encoded, woven, rows, target.rowBytes);
-    else if (encoded !== woven) backend.memory.copyWithin(woven, encoded, encoded + rows * target.rowBytes);
+    if (isInterleaved(target)) backend.pack(targetLayout, encoded, output, rows, target.rowBytes);
+    else if (encoded !== output) backend.memory.copyWithin(output, encoded, encoded + rows * target.rowBytes);
   };
 
-  /** Decodes the strip at `woven` and adds up how far it is from `weights`; kernels see its first `sampled` rows. */
-  const check = (task: BoundJob, woven: number, row: number, rows: number, sampled: number): void => {
-    const { shape, arena, codecs, targetWeave, checkProducts } = task;
+  /** Decodes the strip at `output` and adds up how far it is from `weights`; kernels see its first `sampled` rows. */
+  const check = (task: BoundJob, output: number, row: number, rows: number, sampled: number): void => {
+    const { shape, arena, codecs, targetLayout, checkProducts } = task;
     const { rowLength, target } = shape;
-    const blocks = isWoven(target) ? arena.reread : woven;
-    if (isWoven(target)) backend.unpack(targetWeave, woven, blocks, rows, target.rowBytes);
+    const blocks = isInterleaved(target) ? arena.outputRowMajor : output;
+    if (isInterleaved(target)) backend.unpack(targetLayout, output, blocks, rows, target.rowBytes);
     codecs!.target.decode(blocks, arena.decoded, rows * rowLength);
     backend.addErrorSums(arena.weights, arena.decoded, rows, rowLength, arena.sums);
     const [, weights, decoded] = new Float64Array(backend.memory.buffer, arena.sums, ERROR_SUM_COUNT);
     if (!Number.isFinite(weights)) throw notFinite(backend, arena.weights, row, rows, rowLength);
     if (!Number.isFinite(decoded)) throw notRepresentable(backend, arena, row, rows, rowLength, target.format);
-    if (sampled > 0) checkProducts?.(woven, arena.weights, sampled, arena.productSums);
+    if (sampled > 0) checkProducts?.(output, arena.weights, sampled, arena.productSums);
   };
 
   return ({ job: index, index: bandIndex, band, codebook }) => {
@@ -202,24 +202,24 @@ export function bandWorker(setup: WorkerSetup, backend: Backend, files: WorkerFi
     const sampleEnd = startRow + sampledRows(bandIndex, rowLength);
     const isChecked = !shape.isCopy && setup.verify !== "off";
     read(task, band);
-    const sourceHash = hashOf(arena, arena.stored, (endRow - startRow) * source.rowBytes);
+    const sourceHash = hashOf(arena, arena.input, (endRow - startRow) * source.rowBytes);
     for (let row = startRow; row < endRow && !shape.isVerbatim; row += stripRows) {
       const rows = Math.min(stripRows, endRow - row);
-      const woven = arena.woven + (row - startRow) * target.rowBytes;
-      convert(task, arena.stored + (row - startRow) * source.rowBytes, woven, row, rows);
-      if (isChecked) check(task, woven, row, rows, Math.min(rows, sampleEnd - row));
+      const output = arena.output + (row - startRow) * target.rowBytes;
+      convert(task, arena.input + (row - startRow) * source.rowBytes, output, row, rows);
+      if (isChecked) check(task, output, row, rows, Math.min(rows, sampleEnd - row));
     }
     const length = (endRow - startRow) * target.rowBytes;
-    const output = files.outputs[job.outputFile];
-    if (output !== undefined) {
-      writeAll(output, bytes(arena.woven, length), job.outputOffset + startRow * target.rowBytes);
+    const file = files.outputs[job.outputFile];
+    if (file !== undefined) {
+      writeAll(file, bytes(arena.output, length), job.outputOffset + startRow * target.rowBytes);
     }
     return {
       job: index,
       index: bandIndex,
       rows: endRow - startRow,
       sourceHash,
-      hash: shape.isVerbatim ? sourceHash : hashOf(arena, arena.woven, length),
+      hash: shape.isVerbatim ? sourceHash : hashOf(arena, arena.output, length),
       ...(isChecked ? { sums: Array.from(sums) } : {}),
       ...(isChecked && checkProducts !== undefined ? { products: Array.from(productSums) } : {}),
       seconds: (performance.now() - start) / 1000,

@@ -37,8 +37,8 @@ export function fitWorker(
     const { rowLength, sliceRows, source } = shape;
     const arena = planFitArena(shape, fitWeights(job, setup.effort).fitted, backend.base + setup.bandBytes);
     const codec = backend.bindCodec(backend.prepare(source.format, tensor.codebooks?.[slice]), arena.sourceTables);
-    const group = source.weave.rowsPerGroup;
-    const weave = group === 1 ? undefined : backend.bindWeave(source.weave, arena.sourcePlan);
+    const group = source.layout.rowsPerGroup;
+    const layout = group === 1 ? undefined : backend.bindLayout(source.layout, arena.sourceLayoutTable);
     const format = shape.target.format as CodebookFormat;
     const limit = sampledGroups(job.tables!, setup.effort);
     const runs = planSample(sliceRows, rowLength, format.blockSize, limit);
@@ -52,11 +52,11 @@ export function fitWorker(
     for (const { row, startColumn, columnCount } of runs) {
       const first = row - (row % group);
       if (first !== loaded) {
-        const stored = backend.memory.subarray(arena.stored, arena.stored + group * source.rowBytes);
+        const input = backend.memory.subarray(arena.input, arena.input + group * source.rowBytes);
         const sliceStart = slice * sliceRows;
-        readTensorRows(setup.files, files.source, tensor, sliceStart + first, sliceStart + first + group, stored);
-        if (weave !== undefined) backend.unpack(weave, arena.stored, arena.unwoven, group, source.rowBytes);
-        codec.decode(arena.unwoven, arena.weights, group * rowLength);
+        readTensorRows(setup.files, files.source, tensor, sliceStart + first, sliceStart + first + group, input);
+        if (layout !== undefined) backend.unpack(layout, arena.input, arena.inputRowMajor, group, source.rowBytes);
+        codec.decode(arena.inputRowMajor, arena.weights, group * rowLength);
         if (!backend.allFinite(arena.weights, group * rowLength)) {
           const at = weights.findIndex((weight) => !Number.isFinite(weight));
           const place = `row ${sliceStart + first + Math.floor(at / rowLength)}, column ${at % rowLength}`;

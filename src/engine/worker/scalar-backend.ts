@@ -1,7 +1,7 @@
 /** The definitions themselves, run on views of the worker's memory. */
 import { rowBytes } from "../../../codecs/codec.ts";
 import { isCodebookFormat } from "../../../codecs/registry.ts";
-import { pack, unpack } from "../../../layouts/weave.ts";
+import { pack, unpack } from "../../../layouts/pack.ts";
 import { fitSteps } from "../../fit/assign-groups.ts";
 import { gemv } from "../../kernels/gemm.ts";
 import { ACTIVATION_BLOCK } from "../../kernels/integer-view.ts";
@@ -39,23 +39,23 @@ export function scalarBackend(memory: Uint8Array, base: number): Backend {
         });
       },
     }),
-    bindWeave: (weave) => ({ weave, plan: 0 }),
-    pack({ weave }, src, dst, rows, rowBytes) {
-      pack(weave, bytes(src, rows * rowBytes), bytes(dst, rows * rowBytes), rows, rowBytes);
+    bindLayout: (layout) => ({ layout, table: 0 }),
+    pack({ layout }, src, dst, rows, rowBytes) {
+      pack(layout, bytes(src, rows * rowBytes), bytes(dst, rows * rowBytes), rows, rowBytes);
     },
-    unpack({ weave }, src, dst, rows, rowBytes) {
-      unpack(weave, bytes(src, rows * rowBytes), bytes(dst, rows * rowBytes), rows, rowBytes);
+    unpack({ layout }, src, dst, rows, rowBytes) {
+      unpack(layout, bytes(src, rows * rowBytes), bytes(dst, rows * rowBytes), rows, rowBytes);
     },
-    bindKernel({ weave: { weave }, codebook }, activations) {
-      const view = findView(weave.format);
+    bindKernel({ layout: { layout }, codebook }, activations) {
+      const view = findView(layout.format);
       const rowLength = activations.length;
       if (view === undefined || rowLength % ACTIVATION_BLOCK[view.activation] !== 0) return undefined;
       const blocks = quantizeActivations(view.activation, activations, rowLength);
       const acts = readActivations(view.activation, blocks, rowLength);
-      const size = rowBytes(weave.format, rowLength);
+      const size = rowBytes(layout.format, rowLength);
       return (packed, weights, rows, sums) => {
         const out = new Float32Array(rows);
-        const matrix = { weave, bytes: bytes(packed, rows * size), rows, rowLength };
+        const matrix = { layout, bytes: bytes(packed, rows * size), rows, rowLength };
         gemv(codebook === undefined ? matrix : { ...matrix, codebook }, acts, out);
         const totals = new Float64Array(memory.buffer, memory.byteOffset + sums, 2);
         addProductErrors(activations, floats(weights, rows * rowLength), out, totals);

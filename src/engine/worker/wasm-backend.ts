@@ -1,7 +1,7 @@
 /** The SIMD twins, called on the worker's memory; a loop without a twin runs its definition on the same memory. */
 import { isCodebookFormat } from "../../../codecs/registry.ts";
 import { prepareCodebook, prepareDecoding } from "../../../codecs/codebooks/codebook-prepare.ts";
-import { weavePlan } from "../../../layouts/weave-plan.ts";
+import { layoutTable } from "../../../layouts/layout-table.ts";
 import { moduleSteps } from "../../fit/module-steps.ts";
 import { ACTIVATION_BLOCK } from "../../kernels/integer-view.ts";
 import { isSuperKernel, kernelNumber } from "../../kernels/kernel-numbers.ts";
@@ -30,9 +30,9 @@ export function wasmBackend(module: WebAssembly.Module, arenaBytes: number): Bac
   return {
     ...scalar,
     name: "wasm",
-    bindWeave(weave, address) {
-      bytes.set(weavePlan(weave), address);
-      return { weave, plan: address };
+    bindLayout(layout, address) {
+      bytes.set(layoutTable(layout), address);
+      return { layout, table: address };
     },
     prepare(format, codebook, effort) {
       const ready = scalar.prepare(format, codebook, effort);
@@ -60,15 +60,15 @@ export function wasmBackend(module: WebAssembly.Module, arenaBytes: number): Bac
             : (src, dst, rows, rowLength, importance) => void encode(src, dst, rows, rowLength, importance, prepared),
       };
     },
-    pack({ weave, plan }, src, dst, rows, rowBytes) {
-      functions["weave_pack"]!(src, dst, rows / weave.rowsPerGroup, rowBytes / weave.format.blockBytes, plan);
+    pack({ layout, table }, src, dst, rows, rowBytes) {
+      functions["pack_rows"]!(src, dst, rows / layout.rowsPerGroup, rowBytes / layout.format.blockBytes, table);
     },
-    unpack({ weave, plan }, src, dst, rows, rowBytes) {
-      functions["weave_unpack"]!(src, dst, rows / weave.rowsPerGroup, rowBytes / weave.format.blockBytes, plan);
+    unpack({ layout, table }, src, dst, rows, rowBytes) {
+      functions["unpack_rows"]!(src, dst, rows / layout.rowsPerGroup, rowBytes / layout.format.blockBytes, table);
     },
-    bindKernel({ weave, codec }, activations, room) {
+    bindKernel({ layout: { layout, table }, codec }, activations, room) {
       const rowLength = activations.length;
-      const kernel = kernelNumber(weave.weave.format);
+      const kernel = kernelNumber(layout.format);
       if (kernel === undefined) return undefined;
       const isSuper = isSuperKernel(kernel);
       if (rowLength % ACTIVATION_BLOCK[isSuper ? "q8_K" : "q8_0"] !== 0) return undefined;
@@ -77,7 +77,7 @@ export function wasmBackend(module: WebAssembly.Module, arenaBytes: number): Bac
       functions["quantize_activations"]!(values, acts, 1, rowLength, isSuper ? 1 : 0);
       const multiply = functions["kernel_gemm"]!;
       return (packed, weights, rows, sums) => {
-        multiply(kernel, packed, rows, rowLength, weave.plan, acts, 1, out, rows, codec.prepared, scratch);
+        multiply(kernel, packed, rows, rowLength, table, acts, 1, out, rows, codec.prepared, scratch);
         functions["product_errors"]!(values, weights, out, rows, rowLength, sums);
       };
     },

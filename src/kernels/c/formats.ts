@@ -1,23 +1,23 @@
 /**
  * The formats of the C kernels: how one weight is read in plain C, and how the 32 weights of four rows become eight
- * NEON vectors. Offsets come from the weave, so that the header cannot disagree with the packer.
+ * NEON vectors. Offsets come from the layout, so that the header cannot disagree with the packer.
  *
  * Vectors, 4x4: w[i] holds weights 4i .. 4i+3 of rows 0, 1, 2, 3. 4x8: w[2c + p] holds weights 8c .. 8c+7 of rows 2p,
  * 2p + 1. For pairs of weights the slots take the even weights first, then the odd ones; activations are dealt alike.
  */
 import { findFormat } from "../../../codecs/registry.ts";
-import type { Weave } from "../../../layouts/layout.ts";
-import { findWeave } from "../../../layouts/registry.ts";
-import { wovenFieldOffset } from "../../../layouts/locate.ts";
+import type { Layout } from "../../../layouts/layout.ts";
+import { findLayout } from "../../../layouts/registry.ts";
+import { interleavedFieldOffset } from "../../../layouts/locate.ts";
 
-export type CLayout = "4x4" | "4x8";
+export type CLayoutName = "4x4" | "4x8";
 
 /** A format in a layout, with what its C text depends on. */
 export interface CKernel {
   readonly format: string;
-  readonly layout: CLayout;
-  readonly weave: Weave;
-  /** Bytes of a woven block, and of one row-major block. */
+  readonly layoutName: CLayoutName;
+  readonly layout: Layout;
+  /** Bytes of an interleaved block, and of one row-major block. */
   readonly groupBytes: number;
   /** Entries of a table; 0 for formats without. */
   readonly tableLength: number;
@@ -25,7 +25,7 @@ export interface CKernel {
   readonly isPaired: boolean;
   /** Vectors hold the weights times 16. */
   readonly isShifted: boolean;
-  /** Offset of a field in the woven block. */
+  /** Offset of a field in the interleaved block. */
   readonly at: (field: string) => number;
 }
 
@@ -33,28 +33,28 @@ export interface CKernel {
 export const C_FORMATS: readonly string[] = ["q4_0", "q4_cb", "q5_cb", "q3_cb", "q2_cb"];
 
 /** Everything the generator needs of a format in a layout. */
-export function cKernel(name: string, layout: CLayout): CKernel {
+export function cKernel(name: string, layoutName: CLayoutName): CKernel {
   const format = findFormat(name)!;
-  const weave = findWeave(format, layout)!;
+  const layout = findLayout(format, layoutName)!;
   return {
     format: name,
+    layoutName,
     layout,
-    weave,
-    groupBytes: format.blockBytes * weave.rowsPerGroup,
+    groupBytes: format.blockBytes * layout.rowsPerGroup,
     tableLength: "tableLength" in format ? format.tableLength : 0,
     isPaired: "dimension" in format && format.dimension === 2,
     isShifted: name === "q4_0",
     at: (field) =>
-      wovenFieldOffset(
-        weave,
-        weave.fields.find((each) => each.field === field)!,
+      interleavedFieldOffset(
+        layout,
+        layout.fields.find((each) => each.field === field)!,
       ),
   };
 }
 
-/** C expression: byte \`b\` of row \`r\`'s field in the woven block \`p\`. */
-function byteOf({ weave, at }: CKernel, field: string, b: string): string {
-  const { chunk } = weave.fields.find((each) => each.field === field)!;
+/** C expression: byte \`b\` of row \`r\`'s field in the interleaved block \`p\`. */
+function byteOf({ layout, at }: CKernel, field: string, b: string): string {
+  const { chunk } = layout.fields.find((each) => each.field === field)!;
   return `p[${at(field)} + ((${b}) / ${chunk} * 4 + r) * ${chunk} + (${b}) % ${chunk}]`;
 }
 
@@ -224,7 +224,7 @@ function vectors4x8(kernel: CKernel): string {
   return lines.join("\n  ");
 }
 
-/** C statements that fill \`int8x16_t w[8]\` from the woven block \`p\`. */
+/** C statements that fill \`int8x16_t w[8]\` from the interleaved block \`p\`. */
 export function neonWeights(kernel: CKernel): string {
-  return kernel.layout === "4x4" ? vectors4x4(kernel) : vectors4x8(kernel);
+  return kernel.layoutName === "4x4" ? vectors4x4(kernel) : vectors4x8(kernel);
 }

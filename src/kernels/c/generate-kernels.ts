@@ -2,7 +2,7 @@
  * Generates a self-contained C header with the kernels for one kind of Arm processor: q4_0 and the codebook formats in
  * the layout that `auto:` takes there (4x4 with dot products, 4x8 with 8-bit matrix products).
  */
-import { C_FORMATS, cKernel, neonWeights, scalarWeight, type CKernel, type CLayout } from "./formats.ts";
+import { C_FORMATS, cKernel, neonWeights, scalarWeight, type CKernel, type CLayoutName } from "./formats.ts";
 import { preludeText } from "./prelude.ts";
 
 export interface GenerateOptions {
@@ -14,7 +14,7 @@ export interface GenerateOptions {
 
 const ARGUMENTS = "int rows, int row_length, const void *weights, const qz_codebook *codebook";
 
-/** Four scales of a woven block as C expressions: one of row `r`, and a vector of all. */
+/** Four scales of an interleaved block as C expressions: one of row `r`, and a vector of all. */
 function scales({ format, at }: CKernel): { scalar: string; neon: string } {
   if (format === "q4_0")
     return {
@@ -26,11 +26,11 @@ function scales({ format, at }: CKernel): { scalar: string; neon: string } {
 }
 
 function scalarText(kernel: CKernel): string {
-  const name = `qz_${kernel.format}_${kernel.layout}`;
+  const name = `qz_${kernel.format}_${kernel.layoutName}`;
   const tables = kernel.tableLength === 0 ? "NULL" : "codebook->tables";
-  const chunk = kernel.layout === "4x4" ? 4 : 8;
+  const chunk = kernel.layoutName === "4x4" ? 4 : 8;
   return `\
-/* Weight j (0..31) of row r (0..3) of a woven block, as an integer. */
+/* Weight j (0..31) of row r (0..3) of an interleaved block, as an integer. */
 static inline int ${name}_weight(const uint8_t *p, const int8_t *tables, int r, int j) {
   (void)tables;
   ${scalarWeight(kernel)}
@@ -75,8 +75,8 @@ static inline void ${name}_gemm_scalar(${ARGUMENTS}, const void *x4, int groups,
 }
 
 /** One activation row with the eight vectors of weights: four sums. */
-function dotOne({ layout }: CKernel): string {
-  if (layout === "4x4") {
+function dotOne({ layoutName }: CKernel): string {
+  if (layoutName === "4x4") {
     const lines = Array.from({ length: 8 }, (_, i) => `dot = vdotq_laneq_s32(dot, w[${i}], a${i >> 2}, ${i & 3});`);
     return ["int32x4_t dot = vdupq_n_s32(0);", ...lines].join("\n      ");
   }
@@ -92,17 +92,17 @@ function dotOne({ layout }: CKernel): string {
  * One activation row, the weights of a row at a time: the codes of four rows are brought together first, so that each
  * look-up needs one table of 16 bytes. Cheaper than look-ups in four tables at once where few activations share them.
  */
-function dotRows({ layout, at, tableLength }: CKernel): string {
+function dotRows({ layoutName, at, tableLength }: CKernel): string {
   const loads = [0, 1, 2, 3].map((i) => `v${i} = vreinterpretq_u32_u8(vld1q_u8(p + ${at("qs") + 16 * i}))`).join(", ");
   const wide = (op: string, a: string, b: string): string =>
     `vreinterpretq_u8_u64(${op}(vreinterpretq_u64_u32(${a}), vreinterpretq_u64_u32(${b})))`;
   const [first, second] = ["vtrn1q_u64", "vtrn2q_u64"] as const;
   const rows =
-    layout === "4x4"
+    layoutName === "4x4"
       ? [wide(first, "z0", "z2"), wide(first, "z1", "z3"), wide(second, "z0", "z2"), wide(second, "z1", "z3")]
       : [wide(first, "v0", "v2"), wide(second, "v0", "v2"), wide(first, "v1", "v3"), wide(second, "v1", "v3")];
   const lines = [`const uint32x4_t ${loads};`];
-  if (layout === "4x4") {
+  if (layoutName === "4x4") {
     lines.push("const uint32x4_t z0 = vtrn1q_u32(v0, v1), z1 = vtrn2q_u32(v0, v1);");
     lines.push("const uint32x4_t z2 = vtrn1q_u32(v2, v3), z3 = vtrn2q_u32(v2, v3);");
   }
@@ -118,8 +118,8 @@ function dotRows({ layout, at, tableLength }: CKernel): string {
 }
 
 /** Four activation rows a[0..7] with the eight vectors of weights: dot[m], four sums each. */
-function dotFour({ layout }: CKernel): string {
-  if (layout === "4x4") {
+function dotFour({ layoutName }: CKernel): string {
+  if (layoutName === "4x4") {
     const lines = Array.from({ length: 8 }, (_, i) =>
       [0, 1, 2, 3].map((m) => `dot[${m}] = vdotq_laneq_s32(dot[${m}], w[${i}], a[${i}], ${m});`).join(" "),
     );
@@ -152,15 +152,15 @@ function dealOne({ isPaired }: CKernel): string {
   return loads.join("\n      ");
 }
 
-function dealFour({ isPaired, layout }: CKernel): string {
+function dealFour({ isPaired, layoutName }: CKernel): string {
   const loads = "for (int i = 0; i < 8; i++) a[i] = vld1q_s8((const int8_t *)q + 8 + 16 * i);";
   if (!isPaired) return `int8x16_t a[8];\n        ${loads}`;
   // Neighbouring chunks of a row: even (or odd) bytes of both, brought together row by row.
-  const [step, lanes, type] = layout === "4x4" ? [1, "s16", 8] : [2, "s32", 4];
+  const [step, lanes, type] = layoutName === "4x4" ? [1, "s16", 8] : [2, "s32", 4];
   const lines: string[] = [];
   for (let i = 0; i < 4; i++) {
     const [first, second] =
-      layout === "4x4" ? [2 * i, 2 * i + 1] : [(i >> 1) * 4 + (i & 1), (i >> 1) * 4 + (i & 1) + step];
+      layoutName === "4x4" ? [2 * i, 2 * i + 1] : [(i >> 1) * 4 + (i & 1), (i >> 1) * 4 + (i & 1) + step];
     for (const [odd, uzp] of [
       [0, "vuzp1q_s8"],
       [4, "vuzp2q_s8"],
@@ -177,10 +177,10 @@ function dealFour({ isPaired, layout }: CKernel): string {
 
 function neonText(kernel: CKernel): string {
   const { groupBytes, isShifted, tableLength } = kernel;
-  const name = `qz_${kernel.format}_${kernel.layout}`;
+  const name = `qz_${kernel.format}_${kernel.layoutName}`;
   const tables = tableLength === 0 ? "NULL" : "codebook->tables";
   const exact = (sum: string): string => (isShifted ? `vshrq_n_s32(${sum}, 4)` : sum);
-  const matrixGuard = kernel.layout === "4x4" ? "QZ_DOTPROD" : "QZ_I8MM";
+  const matrixGuard = kernel.layoutName === "4x4" ? "QZ_DOTPROD" : "QZ_I8MM";
   return `\
 #ifdef QZ_DOTPROD
 /* The 32 weights of four rows as eight vectors${isShifted ? ", times 16" : ""}. */
@@ -250,8 +250,8 @@ static inline void ${name}_gemm_neon(${ARGUMENTS}, const void *x4, int groups, f
 `;
 }
 
-function dispatchText({ format, layout }: CKernel): string {
-  const name = `qz_${format}_${layout}`;
+function dispatchText({ format, layoutName }: CKernel): string {
+  const name = `qz_${format}_${layoutName}`;
   const one = (verb: string, guard: string, more: string, values: string): string => `\
 static inline void ${name}_${verb}(${ARGUMENTS}, ${more}) {
 #ifdef ${guard}
@@ -261,7 +261,7 @@ static inline void ${name}_${verb}(${ARGUMENTS}, ${more}) {
 #endif
 }
 `;
-  const matrixGuard = layout === "4x4" ? "QZ_DOTPROD" : "QZ_I8MM";
+  const matrixGuard = layoutName === "4x4" ? "QZ_DOTPROD" : "QZ_I8MM";
   return (
     one("gemv", "QZ_DOTPROD", "const void *x, float *y", "x, y") +
     "\n" +
@@ -285,7 +285,7 @@ function rowsText(format: "q4_0" | "q4_cb"): string {
         ];
   const setUp = format === "q4_0" ? "" : "      const int8x16_t table = vld1q_s8(codebook->tables + p[1] * 16);\n";
   return `\
-/* ${format} in rows (18-byte blocks), one row at a time: what the woven kernels are measured against. */
+/* ${format} in rows (18-byte blocks), one row at a time: what the interleaved kernels are measured against. */
 #ifdef QZ_DOTPROD
 static inline void qz_${format}_rows_gemv_neon(${ARGUMENTS}, const void *x, float *y) {
   const int blocks = row_length / 32;
@@ -315,12 +315,12 @@ ${setUp}      const int8x16_t low = ${low};
  * @throws RangeError for a format without C kernels
  */
 export function generateKernels({ target, formats = C_FORMATS }: GenerateOptions): string {
-  const layout: CLayout = target === "dotprod" ? "4x4" : "4x8";
+  const layoutName: CLayoutName = target === "dotprod" ? "4x4" : "4x8";
   const unknown = formats.find((format) => !C_FORMATS.includes(format));
   if (unknown !== undefined) throw new RangeError(`no C kernels for ${unknown}, expected ${C_FORMATS.join(", ")}`);
-  const kernels = formats.map((format) => cKernel(format, layout));
+  const kernels = formats.map((format) => cKernel(format, layoutName));
   const parts = kernels.map((kernel) => [
-    `/* ${kernel.format} in layout ${layout} */\n`,
+    `/* ${kernel.format} in layout ${layoutName} */\n`,
     scalarText(kernel),
     neonText(kernel),
     dispatchText(kernel),

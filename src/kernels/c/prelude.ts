@@ -6,9 +6,9 @@ export function preludeText(target: string): string {
 /*
  * Matrix kernels over packed weights, for ${target}.
  *
- * Weights lie in groups of four rows, woven as docs/layouts.md says. Activations are q8_0 blocks: 32 int8 codes and a
- * half-precision scale, 34 bytes (qz_quantize_q8_0); the matrix-matrix kernels take four activation rows woven
- * together (qz_interleave_q8_0). Results are f32.
+ * Weights lie in groups of four rows, interleaved as docs/layouts.md says. Activations are q8_0 blocks: 32 int8 codes
+ * and a half-precision scale, 34 bytes (qz_quantize_q8_0); the matrix-matrix kernels take four activation rows
+ * interleaved together (qz_interleave_q8_0). Results are f32.
  *
  * Every kernel comes as _scalar, plain C, and as _neon where the compiler targets the instructions; the name without
  * a suffix is the better of the two. Both add in the same order, so results are equal bit for bit, provided that the
@@ -94,7 +94,7 @@ static inline void qz_quantize_q8_0(const float *x, int n, uint8_t *out) {
   }
 }
 
-/* Four q8_0 rows of n values woven: per block four scales, then the codes in chunks of \`chunk\` bytes, row by row. */
+/* Four q8_0 rows of n values interleaved: per block four scales, then the codes in chunks of \`chunk\` bytes. */
 static inline void qz_interleave_q8_0(const uint8_t *rows, int n, int chunk, uint8_t *out) {
   const int blocks = n / 32;
   for (int block = 0; block < blocks; block++, out += 136)

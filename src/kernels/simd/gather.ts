@@ -1,4 +1,5 @@
-// Four rows of a woven block as row-major blocks, one after the other: what weave_unpack does, for a tile and fast.
+// Four rows of an interleaved block as row-major blocks, one after the other: what unpack_rows does, for a tile and
+// fast.
 
 // Moves one field: `from` the first row's first chunk, `step` bytes to a row's next chunk, `stride` between blocks.
 // @ts-ignore: decorator
@@ -56,20 +57,20 @@ function gatherField(from: usize, to: usize, bytes: usize, chunk: usize, step: u
   }
 }
 
-// Rows first .. first + 3 of the woven block to four blocks at `to`.
-export function gatherTile(block: usize, plan: usize, first: usize, to: usize): void {
-  const rows = <usize>load<i32>(plan), blockBytes = <usize>load<i32>(plan, 4), fields = <usize>load<i32>(plan, 8);
+// Rows first .. first + 3 of the interleaved block to four blocks at `to`.
+export function gatherTile(block: usize, layout: usize, first: usize, to: usize): void {
+  const rows = <usize>load<i32>(layout), blockBytes = <usize>load<i32>(layout, 4), fields = <usize>load<i32>(layout, 8);
   for (let f: usize = 0; f < fields; f++) {
-    const field = plan + 16 + f * 24;
+    const field = layout + 16 + f * 24;
     const bytes = <usize>load<i32>(field, 4), chunk = <usize>load<i32>(field, 8);
     gatherField(block + first * chunk, to + <usize>load<i32>(field), bytes, chunk, rows * chunk, blockBytes, load<i32>(field, 12));
     block += rows * bytes;
   }
 }
 
-// True for woven plans without permuted bits.
-export function isGathered(plan: usize): bool {
-  const fields = <usize>load<i32>(plan, 8);
-  for (let f: usize = 0; f < fields; f++) if (load<i32>(plan + 16 + f * 24, 16)) return false;
-  return load<i32>(plan) > 1;
+// True for interleaved layouts without permuted bits.
+export function isGathered(layout: usize): bool {
+  const fields = <usize>load<i32>(layout, 8);
+  for (let f: usize = 0; f < fields; f++) if (load<i32>(layout + 16 + f * 24, 16)) return false;
+  return load<i32>(layout) > 1;
 }

@@ -30,8 +30,8 @@ function storeTwo(to: usize, scales: v128, minima: v128): void {
   v128.store(to, v128.shuffle<i64>(scales, minima, 1, 3), 16);
 }
 
-// The woven records of eight rows (one of 12 bytes for each group, a row in the place of a group), turned around: for
-// each row sixteen bytes, its eight scales and eight minima.
+// The interleaved records of eight rows (one of 12 bytes for each group, a row in the place of a group), turned around:
+// for each row sixteen bytes, its eight scales and eight minima.
 export function unpackRecords(at: usize, to: usize): void {
   const r0 = unpackSixBits(at), r1 = unpackSixBits(at + 12), r2 = unpackSixBits(at + 24), r3 = unpackSixBits(at + 36);
   const r4 = unpackSixBits(at + 48), r5 = unpackSixBits(at + 60), r6 = unpackSixBits(at + 72), r7 = unpackSixBits(at + 84);

@@ -4,7 +4,7 @@
 //   minima   2048   4 x 16 i16, row r at r * 32
 //   scales   2176   per step of the block: d of four rows (16 bytes), m of four rows (16 bytes)
 //   records  2432   6-bit scales of eight rows, unpacked: 16 bytes a row
-//   woven    2560   room for one block column of 16 rows, unpacked
+//   unpacked 2560   room for one block column of 16 rows, unpacked
 //   sums     8192   per tile of four rows and activation row: f32x4
 
 // @ts-ignore: decorator
@@ -21,7 +21,7 @@ export const SCALES: usize = 2176;
 export const RECORDS: usize = 2432;
 // @ts-ignore: decorator
 @inline
-export const WOVEN: usize = 2560;
+export const UNPACKED: usize = 2560;
 // @ts-ignore: decorator
 @inline
 export const SUMS: usize = 8192;

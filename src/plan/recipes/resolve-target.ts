@@ -1,6 +1,6 @@
 /** `auto:<cpu>`: from a processor's name to the layout of each type. */
 import type { BlockFormat } from "../../../codecs/codec.ts";
-import { findWeave } from "../../../layouts/registry.ts";
+import { findLayout } from "../../../layouts/registry.ts";
 import { findTarget, layoutsFor, TARGETS, type Target } from "../../../layouts/targets.ts";
 import { unknownName } from "../../text/nearest-name.ts";
 
@@ -27,5 +27,5 @@ export function resolveLayout(layout: string, format: BlockFormat | undefined, r
   if (!layout.startsWith("auto:")) return layout;
   if (format === undefined) return "rows";
   const candidates = layoutsFor(resolveTarget(layout), format);
-  return candidates.find((name) => rows % findWeave(format, name)!.rowsPerGroup === 0) ?? candidates[0] ?? "rows";
+  return candidates.find((name) => rows % findLayout(format, name)!.rowsPerGroup === 0) ?? candidates[0] ?? "rows";
 }

@@ -1,9 +1,9 @@
-// Tiles straight from woven blocks of 32 weights dealt in chunks of 4 or 8, scales gathered. The four rows' codes come
-// out of four vectors by shuffles, the four scales lie side by side. Super-blocks: expand-woven-k.ts; everything else is
-// unpacked first (gather.ts).
+// Tiles straight from interleaved blocks of 32 weights dealt in chunks of 4 or 8, scales gathered. The four rows' codes
+// come out of four vectors by shuffles, the four scales lie side by side. Super-blocks: expand-interleaved-k.ts;
+// everything else is unpacked first (gather.ts).
 import { f32OfF16Bits } from "../../../codecs/simd/half";
 import { halfE8m0, high, iq4Table, fp4Table, low, putCodes } from "./expand";
-import { expandWovenK, isDirectK } from "./expand-woven-k";
+import { expandInterleavedK, isDirectK } from "./expand-interleaved-k";
 import { ROW_BYTES, SCALES, storeSigned } from "./tile";
 
 // Sixteen nibble pairs of one row, 32 weights.
@@ -118,11 +118,11 @@ function expandCodebook(block: usize, rows: usize, chunk: usize, first: usize, t
   }
 }
 
-// The plan's field of codes: behind level and table, else the last one.
+// The layout's field of codes: behind level and table, else the last one.
 // @ts-ignore: decorator
 @inline
-function codesField(kernel: i32, plan: usize): usize {
-  return plan + 16 + (kernel == 18 ? 2 : <usize>load<i32>(plan, 8) - 1) * 24;
+function codesField(kernel: i32, layout: usize): usize {
+  return layout + 16 + (kernel == 18 ? 2 : <usize>load<i32>(layout, 8) - 1) * 24;
 }
 
 // True for codebooks with 16 entries a table: q4_cb.
@@ -130,24 +130,24 @@ function codesField(kernel: i32, plan: usize): usize {
 @inline
 function isNibbleTable(codebook: usize): bool { return load<i32>(codebook, 4) == 16 && load<i32>(codebook, 8) == 1; }
 
-// True when expandWoven takes this kernel and plan.
-export function isDirect(kernel: i32, plan: usize): bool {
-  const chunk = load<i32>(codesField(kernel, plan), 8);
-  if (load<i32>(plan) == 1 || (chunk != 4 && chunk != 8)) return false;
-  if (isDirectK(kernel, load<i32>(plan), chunk)) return true;
+// True when expandInterleaved takes this kernel and layout.
+export function isDirect(kernel: i32, layout: usize): bool {
+  const chunk = load<i32>(codesField(kernel, layout), 8);
+  if (load<i32>(layout) == 1 || (chunk != 4 && chunk != 8)) return false;
+  if (isDirectK(kernel, load<i32>(layout), chunk)) return true;
   return kernel == 18 || kernel == 0 || kernel == 4 || kernel == 5 || kernel == 6;
 }
 
-// Fills the tile with rows first .. first + 3 of a woven block.
-export function expandWoven(kernel: i32, block: usize, plan: usize, first: usize, tile: usize, codebook: usize): void {
-  const rows = <usize>load<i32>(plan), codes = codesField(kernel, plan);
+// Fills the tile with rows first .. first + 3 of an interleaved block.
+export function expandInterleaved(kernel: i32, block: usize, layout: usize, first: usize, tile: usize, codebook: usize): void {
+  const rows = <usize>load<i32>(layout), codes = codesField(kernel, layout);
   const chunk = <usize>load<i32>(codes, 8), flip = i32x4.splat(load<i32>(codes, 12));
   switch (kernel) {
     case 0: expand(0, block, rows, chunk, flip, first, tile, codebook); break;
     case 4: expand(4, block, rows, chunk, flip, first, tile, codebook); break;
     case 5: expand(5, block, rows, chunk, flip, first, tile, codebook); break;
     case 6: expand(6, block, rows, chunk, flip, first, tile, codebook); break;
-    case 12: case 13: case 14: expandWovenK(kernel, block, chunk, first, tile); break;
+    case 12: case 13: case 14: expandInterleavedK(kernel, block, chunk, first, tile); break;
     default:
       if (isNibbleTable(codebook)) expand(18, block, rows, chunk, flip, first, tile, codebook);
       else expandCodebook(block, rows, chunk, first, tile, codebook);

@@ -1,8 +1,8 @@
-// Twin of weave.ts, driven by the plan of weave-plan.ts. It runs over every packed weight, so the common chunks of 4
+// Twin of pack.ts, driven by the table of layout-table.ts. It runs over every packed weight, so the common chunks of 4
 // and 8 bytes move as whole words; odd ones byte by byte. `groups` groups of rows, `blocksPerRow` block columns.
 // src and dst must not overlap.
 
-// Deals (or, when UNPACK, gathers back) one field of one woven block.
+// Deals (or, when UNPACK, gathers back) one field of one interleaved block.
 // @ts-ignore: decorator
 @inline
 function moveField<UNPACK>(src: usize, dst: usize, rows: usize, rowBytes: usize, bytes: usize, chunk: usize, xor: u32): void {
@@ -44,7 +44,7 @@ function moveField<UNPACK>(src: usize, dst: usize, rows: usize, rowBytes: usize,
   }
 }
 
-// The same for a field whose bits are permuted: order[row * bits + bit] is the woven bit.
+// The same for a field whose bits are permuted: order[row * bits + bit] is the interleaved bit.
 // @ts-ignore: decorator
 @inline
 function moveBits<UNPACK>(src: usize, dst: usize, rows: usize, rowBytes: usize, bytes: usize, order: usize): void {
@@ -76,20 +76,20 @@ function moveBits<UNPACK>(src: usize, dst: usize, rows: usize, rowBytes: usize, 
 
 // @ts-ignore: decorator
 @inline
-function moveAll<UNPACK>(src: usize, dst: usize, groups: i32, blocksPerRow: i32, plan: usize): void {
-  const rows = <usize>load<i32>(plan), blockBytes = <usize>load<i32>(plan, 4), fields = <usize>load<i32>(plan, 8);
+function moveAll<UNPACK>(src: usize, dst: usize, groups: i32, blocksPerRow: i32, layout: usize): void {
+  const rows = <usize>load<i32>(layout), blockBytes = <usize>load<i32>(layout, 4), fields = <usize>load<i32>(layout, 8);
   const rowBytes = <usize>blocksPerRow * blockBytes;
   for (let g: i32 = 0; g < groups; g++) {
     for (let x: usize = 0; x < <usize>blocksPerRow; x++) {
-      let woven = x * rows * blockBytes;
+      let interleaved = x * rows * blockBytes;
       for (let f: usize = 0; f < fields; f++) {
-        const field = plan + 16 + f * 24;
+        const field = layout + 16 + f * 24;
         const rowOrder = x * blockBytes + <usize>load<i32>(field), bytes = <usize>load<i32>(field, 4);
-        const from = src + (isInteger<UNPACK>() ? woven : rowOrder), to = dst + (isInteger<UNPACK>() ? rowOrder : woven);
+        const from = src + (isInteger<UNPACK>() ? interleaved : rowOrder), to = dst + (isInteger<UNPACK>() ? rowOrder : interleaved);
         const order = <usize>load<i32>(field, 16);
-        if (order) moveBits<UNPACK>(from, to, rows, rowBytes, bytes, plan + order);
+        if (order) moveBits<UNPACK>(from, to, rows, rowBytes, bytes, layout + order);
         else moveField<UNPACK>(from, to, rows, rowBytes, bytes, <usize>load<i32>(field, 8), load<u32>(field, 12));
-        woven += rows * bytes;
+        interleaved += rows * bytes;
       }
     }
     src += rows * rowBytes;
@@ -97,12 +97,12 @@ function moveAll<UNPACK>(src: usize, dst: usize, groups: i32, blocksPerRow: i32,
   }
 }
 
-// Row-major blocks at src to woven blocks at dst.
-export function weave_pack(src: usize, dst: usize, groups: i32, blocksPerRow: i32, plan: usize): void {
-  moveAll<f32>(src, dst, groups, blocksPerRow, plan);
+// Row-major blocks at src to interleaved blocks at dst.
+export function pack_rows(src: usize, dst: usize, groups: i32, blocksPerRow: i32, layout: usize): void {
+  moveAll<f32>(src, dst, groups, blocksPerRow, layout);
 }
 
-// Woven blocks at src to row-major blocks at dst.
-export function weave_unpack(src: usize, dst: usize, groups: i32, blocksPerRow: i32, plan: usize): void {
-  moveAll<i32>(src, dst, groups, blocksPerRow, plan);
+// Interleaved blocks at src to row-major blocks at dst.
+export function unpack_rows(src: usize, dst: usize, groups: i32, blocksPerRow: i32, layout: usize): void {
+  moveAll<i32>(src, dst, groups, blocksPerRow, layout);
 }

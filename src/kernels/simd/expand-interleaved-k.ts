@@ -1,4 +1,4 @@
-// Tiles straight from woven super-blocks of eight rows: q4_K and q5_K in 8x4 and 8x8, q6_K in 8x8.
+// Tiles straight from interleaved super-blocks of eight rows: q4_K and q5_K in 8x4 and 8x8, q6_K in 8x8.
 import { f32OfF16Bits } from "../../../codecs/simd/half";
 import { high, low } from "./expand";
 import { storeMinima, unpackRecords } from "./k-scales";
@@ -126,14 +126,14 @@ function expandQ6K(block: usize, first: usize, tile: usize): void {
   }
 }
 
-// True when expandWovenK takes this kernel with eight rows and this chunk.
+// True when expandInterleavedK takes this kernel with eight rows and this chunk.
 export function isDirectK(kernel: i32, rows: i32, chunk: i32): bool {
   if (rows != 8) return false;
   return chunk == 8 ? kernel >= 12 && kernel <= 14 : chunk == 4 && (kernel == 12 || kernel == 13);
 }
 
-// Fills the tile with rows first .. first + 3 (first 0, then 4) of a woven super-block.
-export function expandWovenK(kernel: i32, block: usize, chunk: usize, first: usize, tile: usize): void {
+// Fills the tile with rows first .. first + 3 (first 0, then 4) of an interleaved super-block.
+export function expandInterleavedK(kernel: i32, block: usize, chunk: usize, first: usize, tile: usize): void {
   if (kernel == 14) expandQ6K(block, first, tile);
   else if (kernel == 12) {
     if (chunk == 8) expandK45(false, block, true, first, tile);
