@@ -11,6 +11,7 @@ const PHASE_TEXT: Readonly<Record<Progress["phase"], string>> = {
   plan: "planning",
   convert: "converting",
   compare: "comparing",
+  evaluate: "evaluating",
   finish: "finishing: sync, reopen, check",
 };
 

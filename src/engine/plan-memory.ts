@@ -6,6 +6,7 @@ import { availableParallelism } from "node:os";
 import type { Effort } from "../../codecs/codec.ts";
 import { QuantizeError } from "../errors.ts";
 import type { Plan } from "../plan/plan.ts";
+import { PROCESS_BYTES, WORKER_BYTES } from "./memory.ts";
 import { planArena, planFitArena } from "./worker/arena.ts";
 import { DEFAULT_MAX_MEMORY } from "./run-options.ts";
 import { fitWeights } from "./worker/fit-worker.ts";
@@ -14,10 +15,6 @@ import { jobsOf } from "./tensor-jobs.ts";
 import type { TensorJob } from "./worker/tasks.types.ts";
 
 const MIB = 2 ** 20;
-/** Node with this program loaded, the compiled module, and room for the collector's habits (measured: see docs). */
-const PROCESS_BYTES = 160 * MIB;
-/** A worker's own JavaScript heap, stack and code. */
-const WORKER_BYTES = 40 * MIB;
 /** Bytes that a fit holds per weight of its sample: the sample, its importance, per-group statistics. */
 const FIT_BYTES_PER_WEIGHT = 16;
 

@@ -19,7 +19,7 @@ export interface RunOptions {
 export const DEFAULT_MAX_MEMORY = 2 ** 30;
 
 /** The steps of a run, in the order in which they begin. */
-export type Phase = "open" | "plan" | "convert" | "compare" | "finish";
+export type Phase = "open" | "plan" | "convert" | "compare" | "evaluate" | "finish";
 
 /** A snapshot of a running conversion. Counts only grow within a run. */
 export interface Progress {

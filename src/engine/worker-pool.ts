@@ -1,5 +1,7 @@
 /** Threads with a life: started early, fed with tasks, ended together. */
 import { Worker } from "node:worker_threads";
+import type { ProgramName, ProgramResult, ProgramSetup } from "../forward/programs/registry.ts";
+import { makeTeamWords, stopTeam } from "../forward/team.ts";
 import { restoreFailure } from "./worker/failure.ts";
 import type { FromWorker, Task, TaskResult, ToWorker, WorkerSetup } from "./worker/tasks.types.ts";
 
@@ -72,8 +74,8 @@ export class WorkerPool {
       for (const member of this.#members) {
         member.worker.on("message", (message: FromWorker) => {
           member.load--;
-          if ("failure" in message) {
-            reject(restoreFailure(message.failure));
+          if (!("result" in message)) {
+            reject("failure" in message ? restoreFailure(message.failure) : new Error("an answer without a task"));
             return;
           }
           try {
@@ -91,6 +93,56 @@ export class WorkerPool {
       if (this.#broken !== undefined) reject(this.#broken);
       else pump();
     });
+  }
+
+  /**
+   * Lets all threads carry out a program together.
+   * @param onNote called with what the program says while it runs
+   * @returns what each member found, by rank
+   * @throws the first failure of a member, as it was thrown there; or the signal's reason
+   */
+  async runProgram<N extends ProgramName>(
+    name: N,
+    setup: ProgramSetup<N>,
+    module: WebAssembly.Module | undefined,
+    onNote: (note: unknown) => void,
+    signal?: AbortSignal,
+  ): Promise<ProgramResult<N>[]> {
+    signal?.throwIfAborted();
+    const words = makeTeamWords();
+    const stop = (): void => stopTeam(words);
+    signal?.addEventListener("abort", stop, { once: true });
+    try {
+      const answers = this.#members.map(
+        ({ worker }, rank) =>
+          new Promise<ProgramResult<N>>((resolve, reject) => {
+            worker.on("message", (message: FromWorker) => {
+              if ("note" in message) onNote(message.note);
+              else if ("programResult" in message) resolve(message.programResult as ProgramResult<N>);
+              else if ("programFailure" in message) reject(restoreFailure(message.programFailure));
+            });
+            // The others must not wait for one that is gone.
+            const lose = (error: Error): void => {
+              stop();
+              reject(error);
+            };
+            worker.on("error", lose);
+            worker.on("exit", (code) => lose(new Error(`a worker thread ended with code ${code}`)));
+            const call = { name, setup, ...(module && { module }), words, rank, size: this.#members.length };
+            worker.postMessage({ kind: "program", call } satisfies ToWorker);
+          }),
+      );
+      if (this.#broken !== undefined) throw this.#broken;
+      const settled = await Promise.allSettled(answers);
+      signal?.throwIfAborted();
+      const failures = settled.flatMap((answer) => (answer.status === "rejected" ? [answer.reason as Error] : []));
+      const first = failures.find(({ name: kind }) => kind !== "TeamStopped") ?? failures[0];
+      if (first !== undefined) throw first;
+      return settled.flatMap((answer) => (answer.status === "fulfilled" ? [answer.value] : []));
+    } finally {
+      signal?.removeEventListener("abort", stop);
+      for (const { worker } of this.#members) worker.removeAllListeners("message");
+    }
   }
 
   /** Ends all threads, whatever they are doing. */

@@ -10,6 +10,7 @@ import { chooseExperts, expertRowsOf, sumExperts } from "./experts.ts";
 import type { Hyperparameters } from "./hyperparameters.ts";
 import { layerNorm, rmsNorm, tanhF32 } from "./numerics/row-functions.ts";
 import type { ActivationRows, HeadMemory, ScoreRule } from "./numerics/numerics.ts";
+import { scalarNumerics } from "./numerics/scalar-numerics.ts";
 import { ropeTable, turnHeads } from "./numerics/rope.ts";
 import {
   activationKind,
@@ -83,10 +84,8 @@ export function makePass(context: PassContext): Pass {
     const columns = tensor.shape[0]!;
     const rows = elementCount(tensor.shape) / columns;
     const matrix: Matrix = { tensor, firstRow: 0, rows, columns, slices: 1 };
-    const form = matrixForm(matrix, 0, "float");
-    const values = Float32Array.from(
-      numerics.decodeRows(form, rows, (bytes) => readMatrixRows(bench, matrix, 0, 0, rows, bytes)),
-    );
+    const read = (bytes: Uint8Array): void => readMatrixRows(bench, matrix, 0, 0, rows, bytes);
+    const values = scalarNumerics().decodeRows(matrixForm(matrix, 0, "float"), rows, read);
     vectors.set(tensor.name, values);
     return values;
   };
@@ -370,13 +369,15 @@ export function makePass(context: PassContext): Pass {
       const { embedding } = weights;
       const { width, embeddingScale } = hyper;
       const form = matrixForm(embedding, 0, "float");
+      const { rowsPerGroup } = form.layout;
       const scale = fround(embeddingScale);
       eachRow(tokens.length, (first, count) => {
         for (let row = first; row < first + count; row++) {
           const token = tokens[row]!;
-          const values = numerics.decodeRows(form, 1, (bytes) =>
-            readMatrixRows(bench, embedding, 0, token, token + 1, bytes),
-          );
+          const start = token - (token % rowsPerGroup);
+          const read = (bytes: Uint8Array): void => readMatrixRows(bench, embedding, 0, start, start + rowsPerGroup, bytes);
+          const at = (token - start) * width;
+          const values = numerics.decodeRows(form, rowsPerGroup, read).subarray(at, at + width);
           const state = buffers.state.subarray(row * width, (row + 1) * width);
           if (scale === 1) state.set(values);
           else for (let i = 0; i < width; i++) state[i] = fround(values[i]! * scale);

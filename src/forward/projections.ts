@@ -4,7 +4,7 @@
  */
 import { isCodebookFormat, findFormat } from "../../codecs/registry.ts";
 import { rowBytes } from "../../codecs/codec.ts";
-import { findWeave } from "../../layouts/registry.ts";
+import { findLayout } from "../../layouts/registry.ts";
 import { ACTIVATION_BLOCK, type ActivationKind } from "../kernels/integer-view.ts";
 import { isSuperKernel, kernelNumber } from "../kernels/kernel-numbers.ts";
 import type { Model } from "../read/model.ts";
@@ -51,14 +51,14 @@ export function activationKind(codec: string, columns: number, arithmetic: Arith
 /** How a slice of a matrix is stored and multiplied. */
 export function matrixForm({ tensor, columns }: Matrix, slice: number, arithmetic: Arithmetic): MatrixForm {
   const format = findFormat(tensor.codec);
-  const weave = format && findWeave(format, tensor.layout);
-  if (format === undefined || weave === undefined) {
+  const layout = format && findLayout(format, tensor.layout);
+  if (format === undefined || layout === undefined) {
     throw new RangeError(`${tensor.name}: unknown form ${tensor.codec}@${tensor.layout}`);
   }
   const codebook = isCodebookFormat(format) ? tensor.codebooks?.[slice] : undefined;
   return {
     format,
-    weave,
+    layout,
     ...(codebook && { codebook }),
     columns,
     arithmetic: activationKind(tensor.codec, columns, arithmetic) ?? "float",

@@ -9,6 +9,7 @@
  * where they are large), so that structured cloning costs microseconds.
  */
 import type { Codebook, Effort } from "../../../codecs/codec.ts";
+import type { ProgramName } from "../../forward/programs/registry.ts";
 import type { Model, Tensor } from "../../read/model.ts";
 import type { Band } from "./bands.ts";
 import type { BackendName } from "./backend.ts";
@@ -100,9 +101,25 @@ export interface Failure {
   readonly cause?: Failure;
 }
 
+/** A program that all threads carry out together: see src/forward/team.ts. */
+export interface ProgramCall {
+  readonly name: ProgramName;
+  readonly setup: unknown;
+  /** Absent: the scalar definitions. */
+  readonly module?: WebAssembly.Module;
+  readonly words: Int32Array;
+  readonly rank: number;
+  readonly size: number;
+}
+
 export type ToWorker =
   | { readonly kind: "setup"; readonly setup: WorkerSetup }
-  | { readonly kind: "task"; readonly id: number; readonly task: Task };
+  | { readonly kind: "task"; readonly id: number; readonly task: Task }
+  | { readonly kind: "program"; readonly call: ProgramCall };
 
 export type FromWorker =
-  { readonly id: number; readonly result: TaskResult } | { readonly id: number; readonly failure: Failure };
+  | { readonly id: number; readonly result: TaskResult }
+  | { readonly id: number; readonly failure: Failure }
+  | { readonly note: unknown }
+  | { readonly programResult: unknown }
+  | { readonly programFailure: Failure };

@@ -1,13 +1,18 @@
 /** The body of a worker thread: set up once, then one task after the other, in the order of arrival. */
 import { openSync } from "node:fs";
 import { parentPort } from "node:worker_threads";
+import type { Program } from "../../forward/programs/program.types.ts";
+import { PROGRAMS } from "../../forward/programs/registry.ts";
+import { joinTeam, stopTeam } from "../../forward/team.ts";
 import { openModelFiles } from "../../read/read-tensor.ts";
 import { bandWorker } from "./band-worker.ts";
 import { describeFailure, locateFailure } from "./failure.ts";
 import { fitWorker } from "./fit-worker.ts";
 import { scalarBackend } from "./scalar-backend.ts";
-import type { FromWorker, Task, TaskResult, ToWorker, WorkerSetup } from "./tasks.types.ts";
+import type { FromWorker, ProgramCall, Task, TaskResult, ToWorker, WorkerSetup } from "./tasks.types.ts";
 import { wasmBackend } from "./wasm-backend.ts";
+
+const port = parentPort!;
 
 /** The same function, whose failures say where they happened. */
 function located<A extends unknown[], R>(run: (...args: A) => R, where: (...args: A) => string): (...args: A) => R {
@@ -44,11 +49,22 @@ function runnerOf(setup: WorkerSetup): (task: Task) => TaskResult {
   };
 }
 
+/** This thread's part of a program. A member that fails ends the team; those that leave with it have nothing to say. */
+function runProgram({ name, setup, module, words, rank, size }: ProgramCall): FromWorker {
+  const program = PROGRAMS[name] as Program<unknown, unknown>;
+  const report = (note: unknown): void => port.postMessage({ note } satisfies FromWorker);
+  try {
+    return { programResult: program(setup, joinTeam(words, rank, size), module, report) };
+  } catch (error) {
+    stopTeam(words);
+    return { programFailure: describeFailure(error) };
+  }
+}
+
 let run: (task: Task) => TaskResult = () => {
   throw new Error("a task came before the setup");
 };
 
-const port = parentPort!;
 port.on("message", (message: ToWorker) => {
   if (message.kind === "setup") {
     const { setup } = message;
@@ -57,6 +73,10 @@ port.on("message", (message: ToWorker) => {
       run = runnerOf(setup);
       return run(task);
     };
+    return;
+  }
+  if (message.kind === "program") {
+    port.postMessage(runProgram(message.call));
     return;
   }
   const { id } = message;

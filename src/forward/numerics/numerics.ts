@@ -4,7 +4,7 @@
  * all threads share.
  */
 import type { Codebook, Codec, CodebookFormat } from "../../../codecs/codec.ts";
-import type { Weave } from "../../../layouts/layout.ts";
+import type { Layout } from "../../../layouts/layout.ts";
 import type { ActivationKind } from "../../kernels/integer-view.ts";
 import type { Activation } from "./row-functions.ts";
 
@@ -17,7 +17,7 @@ export const QUERY_BLOCK = 32;
 /** How a matrix is stored, and how it is multiplied. */
 export interface MatrixForm {
   readonly format: Codec | CodebookFormat;
-  readonly weave: Weave;
+  readonly layout: Layout;
   /** The tables of a codebook format. */
   readonly codebook?: Codebook;
   readonly columns: number;
@@ -110,6 +110,8 @@ export interface NumericsLimits {
   readonly columns: number;
   /** Most positions that a query sees. */
   readonly positions: number;
+  /** Tokens of the vocabulary, 0 when no row of logits is looked at. */
+  readonly vocabulary: number;
   /** Most elements of a head. */
   readonly headLength: number;
   /** Bytes for kept tiles and head memories: `keptTileBytes`, `headMemoryBytes`. */
@@ -132,6 +134,9 @@ export interface Numerics {
   multiply(tile: Tile, activations: ActivationRows, rows: RowChoice, place: 0 | 1): Products;
   /** The rows of a tile as f32, for looking up embeddings: `rows * columns` floats, valid until the next call. */
   decodeRows(form: MatrixForm, rows: number, read: (bytes: Uint8Array) => void): Float32Array;
+  /** `sumExponentials` and `divergence` of a row of logits, see logits.ts. */
+  sumExponentials(logits: Float32Array, largest: number): number;
+  divergence(coded: Uint16Array, logits: Float32Array, norm: number): number;
   /** gate = activation(gate) * up for the products in place 0 and 1, `rows` activation rows each. */
   gate(activation: Activation, gate: Products, up: Products, rows: number): void;
   /** Memory for one key/value head of up to `positions`. */

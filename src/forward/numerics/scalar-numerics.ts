@@ -2,10 +2,11 @@
 import { rowBytes } from "../../../codecs/codec.ts";
 import { isCodebookFormat } from "../../../codecs/registry.ts";
 import type { Codec } from "../../../codecs/codec.ts";
-import { unpack } from "../../../layouts/weave.ts";
+import { unpack } from "../../../layouts/pack.ts";
 import { gemm } from "../../kernels/gemm.ts";
 import { preparedRowBytes } from "../../kernels/kernel-numbers.ts";
 import { activationRowBytes, quantizeActivations, readActivations } from "../../kernels/quantize-activations.ts";
+import { divergence, sumExponentials } from "./logits.ts";
 import { multiply, packPanel, panelLength, PANEL_ROWS } from "./multiply.ts";
 import type { ActivationRows, HeadMemory, MatrixForm, Numerics, RowChoice, ScoreRule, Tile } from "./numerics.ts";
 import { gateRows, softmax, tanhF32 } from "./row-functions.ts";
@@ -33,7 +34,7 @@ function readRows(form: MatrixForm, rows: number, read: (bytes: Uint8Array) => v
 
 function decode(form: MatrixForm, rows: number, bytes: Uint8Array): Float32Array {
   const blocks = new Uint8Array(bytes.length);
-  unpack(form.weave, bytes, blocks, rows, bytes.length / rows);
+  unpack(form.layout, bytes, blocks, rows, bytes.length / rows);
   const weights = new Float32Array(rows * form.columns);
   codecOf(form).decode(blocks, weights);
   return weights;
@@ -74,6 +75,8 @@ export function scalarNumerics(): Numerics {
       return { values, stride };
     },
     decodeRows: (form, rows, read) => decode(form, rows, readRows(form, rows, read)),
+    sumExponentials,
+    divergence,
     gate: (activation, gate, up) => gateRows(activation, gate.values, up.values),
     headMemory: scalarHeadMemory,
   };
@@ -102,12 +105,12 @@ function multiplyIntegers(
   out: Float32Array,
   stride: number,
 ): void {
-  const { weave, codebook, columns, arithmetic } = form;
+  const { layout, codebook, columns, arithmetic } = form;
   if (arithmetic === "float") throw new RangeError("integer products of a float tile");
   const size = preparedRowBytes(columns, arithmetic === "q8_K");
   const taken = new Uint8Array(countOf(rows) * size);
   takeRows(activations.quantized[arithmetic]!, size, rows, taken);
-  const matrix = { weave, bytes, rows: weightRows, rowLength: columns, ...(codebook && { codebook }) };
+  const matrix = { layout, bytes, rows: weightRows, rowLength: columns, ...(codebook && { codebook }) };
   for (let row = 0; row < countOf(rows); row++) {
     const blocks = taken.subarray(row * size, row * size + activationRowBytes(arithmetic, columns));
     const sums = new Float32Array(weightRows);

@@ -2,9 +2,10 @@
 import { rowBytes } from "../../../codecs/codec.ts";
 import { prepareDecoding, preparedBytes } from "../../../codecs/codebooks/codebook-prepare.ts";
 import { isCodebookFormat } from "../../../codecs/registry.ts";
-import { weavePlan } from "../../../layouts/weave-plan.ts";
+import { layoutTable } from "../../../layouts/layout-table.ts";
 import { allocator } from "../../allocator.ts";
 import { kernelNumber, kernelScratchBytes, preparedRowBytes } from "../../kernels/kernel-numbers.ts";
+import { codedHead } from "./logits.ts";
 import { panelLength, PANEL_ROWS } from "./multiply.ts";
 import { QUERY_BLOCK, ROW_BLOCK } from "./numerics.ts";
 import type { HeadMemory, MatrixForm, Numerics, NumericsLimits, Tile } from "./numerics.ts";
@@ -50,7 +51,7 @@ function placeTile(form: MatrixForm, rows: number, take: (bytes: number) => numb
   const isFloat = form.arithmetic === "float";
   return {
     at: take(isFloat ? panelLength(rows, form.columns) * FLOAT_BYTES : rows * rowBytes(form.format, form.columns)),
-    layoutAt: take(isFloat ? 0 : weavePlan(form.weave).length),
+    layoutAt: take(isFloat ? 0 : layoutTable(form.layout).length),
     tablesAt: take(isFloat ? 0 : tableBytes(form)),
   };
 }
@@ -62,36 +63,56 @@ function placeHead(positions: number, keyLength: number, valueLength: number, ta
   };
 }
 
+/** Lays out a thread's buffers from address `base` on. */
+function placeBuffers(limits: NumericsLimits, base: number) {
+  const { tileWeights, tileBytes, tileRows, columns, positions, headLength, vocabulary, tableBytes } = limits;
+  const { take, end } = allocator(base);
+  const scoreStride = roundUp(positions, 16) + 16;
+  const outBytes = ROW_BLOCK * roundUp(tileRows, PANEL_ROWS) * FLOAT_BYTES;
+  return {
+    /** A tile as stored, in row order, and as f32. */
+    stored: take(tileBytes),
+    rowMajor: take(tileBytes),
+    decoded: take(tileWeights * FLOAT_BYTES),
+    layoutAt: take(LAYOUT_BYTES),
+    tablesAt: take(tableBytes),
+    /** Two tiles, ready to be multiplied. */
+    tiles: [0, 1].map(() => ({
+      at: take((tileWeights + PANEL_ROWS * columns) * FLOAT_BYTES),
+      layoutAt: take(LAYOUT_BYTES),
+      tablesAt: take(tableBytes),
+    })),
+    /** Activation rows, and sums. */
+    x: take(ROW_BLOCK * Math.max(columns * FLOAT_BYTES, preparedRowBytes(columns, false))),
+    outs: [take(outBytes), take(outBytes)],
+    scratch: take(kernelScratchBytes(ROW_BLOCK)),
+    queriesAt: take(QUERY_BLOCK * headLength * FLOAT_BYTES),
+    scoreStride,
+    scoresAt: take(QUERY_BLOCK * scoreStride * FLOAT_BYTES),
+    attended: take(QUERY_BLOCK * roundUp(headLength, PANEL_ROWS) * FLOAT_BYTES),
+    vectorAt: take(headLength * FLOAT_BYTES),
+    logits: take(vocabulary * FLOAT_BYTES),
+    codes: take(vocabulary * 2),
+    end: end(),
+  };
+}
+
+/** Bytes of a thread's numerics. */
+export function numericsBytes(limits: NumericsLimits): number {
+  return placeBuffers(limits, 0).end + limits.keptBytes;
+}
+
 /** @param module of `dist/quantize.wasm` */
 export function wasmNumerics(module: WebAssembly.Module, limits: NumericsLimits): Numerics {
-  const { tileWeights, tileBytes, tileRows, columns: mostColumns, positions: mostPositions, headLength } = limits;
   const memory = new WebAssembly.Memory({ initial: 16 });
   const { exports } = new WebAssembly.Instance(module, { env: { memory } });
   const functions = exports as Record<string, WasmFunction>;
 
-  const { take, end } = allocator(roundUp(functions["heap_base"]!(), 64));
-  const outStride = roundUp(tileRows, PANEL_ROWS);
-  const scoreStride = roundUp(mostPositions, 16) + 16;
-  const stored = take(tileBytes);
-  const rowMajor = take(tileBytes);
-  const decoded = take(tileWeights * FLOAT_BYTES);
-  const layoutAt = take(LAYOUT_BYTES);
-  const tablesAt = take(limits.tableBytes);
-  const tiles = [0, 1].map(() => ({
-    at: take(Math.max(panelLength(tileRows, 1), tileWeights + PANEL_ROWS * mostColumns) * FLOAT_BYTES),
-    layoutAt: take(LAYOUT_BYTES),
-    tablesAt: take(limits.tableBytes),
-  }));
-  const x = take(ROW_BLOCK * Math.max(mostColumns * FLOAT_BYTES, preparedRowBytes(mostColumns, false)));
-  const outs = [take(ROW_BLOCK * outStride * FLOAT_BYTES), take(ROW_BLOCK * outStride * FLOAT_BYTES)];
-  const scratch = take(kernelScratchBytes(ROW_BLOCK));
-  const queriesAt = take(QUERY_BLOCK * headLength * FLOAT_BYTES);
-  const scoresAt = take(QUERY_BLOCK * scoreStride * FLOAT_BYTES);
-  const attended = take(QUERY_BLOCK * roundUp(headLength, PANEL_ROWS) * FLOAT_BYTES);
-  const vectorAt = take(headLength * FLOAT_BYTES);
-  const keptStart = end();
-  const kept = allocator(keptStart);
-  const pages = Math.ceil((keptStart + limits.keptBytes) / PAGE_BYTES);
+  const buffers = placeBuffers(limits, roundUp(functions["heap_base"]!(), 64));
+  const { stored, rowMajor, decoded, layoutAt, tablesAt, tiles, x, outs, scratch } = buffers;
+  const { queriesAt, scoreStride, scoresAt, attended, vectorAt, logits, codes } = buffers;
+  const kept = allocator(buffers.end);
+  const pages = Math.ceil((buffers.end + limits.keptBytes) / PAGE_BYTES);
   memory.grow(Math.max(0, pages - memory.buffer.byteLength / PAGE_BYTES));
   const bytes = new Uint8Array(memory.buffer);
   const floats = new Float32Array(memory.buffer);
@@ -99,8 +120,8 @@ export function wasmNumerics(module: WebAssembly.Module, limits: NumericsLimits)
   const scalar = scalarNumerics();
 
   /** Puts what kernels and decoders want to know of a form into memory. */
-  const placeForm = (form: MatrixForm, layout: number, tables: number): number => {
-    bytes.set(weavePlan(form.weave), layout);
+  const placeForm = (form: MatrixForm, tableAt: number, tables: number): number => {
+    bytes.set(layoutTable(form.layout), tableAt);
     const { format, codebook } = form;
     if (!isCodebookFormat(format)) return 0;
     if (codebook === undefined) throw new RangeError(`${format.name}: tables expected, found none`);
@@ -110,13 +131,13 @@ export function wasmNumerics(module: WebAssembly.Module, limits: NumericsLimits)
 
   /** Stored rows to f32 at `decoded`. */
   const decode = (form: MatrixForm, rows: number, read: (bytes: Uint8Array) => void): void => {
-    const { format, weave, columns } = form;
+    const { format, layout, columns } = form;
     const size = rowBytes(format, columns);
     read(bytes.subarray(stored, stored + rows * size));
     const prepared = placeForm(form, layoutAt, tablesAt);
     let blocks = stored;
-    if (weave.layout !== "rows") {
-      functions["weave_unpack"]!(stored, rowMajor, rows / weave.rowsPerGroup, size / format.blockBytes, layoutAt);
+    if (layout.name !== "rows") {
+      functions["unpack_rows"]!(stored, rowMajor, rows / layout.rowsPerGroup, size / format.blockBytes, layoutAt);
       blocks = rowMajor;
     }
     const twin = functions[`decode_${format.name}`];
@@ -179,6 +200,16 @@ export function wasmNumerics(module: WebAssembly.Module, limits: NumericsLimits)
     decodeRows(form, rows, read) {
       decode(form, rows, read);
       return view(decoded, rows * form.columns);
+    },
+    sumExponentials(row, largest) {
+      view(logits, row.length).set(row);
+      return functions["sum_exponentials"]!(logits, row.length, largest);
+    },
+    divergence(coded, row, norm) {
+      const { scale, least } = codedHead(coded);
+      bytes.set(new Uint8Array(coded.buffer, coded.byteOffset + 8, 2 * row.length), codes);
+      view(logits, row.length).set(row);
+      return functions["row_divergence"]!(codes, logits, row.length, scale, least, norm);
     },
     gate(activation, gate, up, rows) {
       const { byteOffset } = gate.values;

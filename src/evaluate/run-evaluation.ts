@@ -1,0 +1,157 @@
+/** Runs an evaluation on the engine and puts its numbers together. */
+import { closeSync, ftruncateSync, mkdtempSync, openSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { RunOptions } from "../engine/run-options.ts";
+import type { Engine } from "../engine/start-engine.ts";
+import { kernelsUsed } from "../forward/pass.ts";
+import { codedRowLength } from "../forward/numerics/logits.ts";
+import { LAYER_SUMS, scoredPositions, TOKEN_STATS } from "../forward/programs/evaluate.ts";
+import type { Arithmetic } from "../forward/projections.ts";
+import type { StreamPlace } from "../forward/streams.ts";
+import { planEvaluation, type EvaluationPlan } from "./plan-evaluation.ts";
+import { programModel, sharedBuffers, type PreparedModel } from "./prepare-model.ts";
+import { statisticsOf, type Statistics } from "./statistics.ts";
+import type { Windows } from "./windows.ts";
+
+/** How far hidden states are from the original's. */
+export interface LayerError {
+  /** 0 is the embedding, n the output of the n-th layer. */
+  readonly layer: number;
+  /** sum (a - b)^2 / sum a^2 */
+  readonly relativeError: number;
+  readonly cosine: number;
+}
+
+/** Products by integer kernels and in f32, by type. */
+export interface KernelUse {
+  readonly codec: string;
+  readonly kernels: number;
+  readonly float: number;
+}
+
+export interface EvaluationRun extends Statistics {
+  readonly layers: readonly LayerError[];
+  readonly kernels: readonly KernelUse[];
+  readonly plan: EvaluationPlan;
+}
+
+export interface EvaluationInput {
+  /** The model under test. */
+  readonly tested: PreparedModel;
+  /** The original, to run beside it. */
+  readonly base?: PreparedModel;
+  /** Arithmetic of the model under test; an original always computes in f32. */
+  readonly arithmetic: Arithmetic;
+  readonly windows: Windows;
+  /** Base logits to read, or a file to write them to, with its rows from that byte on. */
+  readonly codedFile?: { readonly path: string; readonly byteOffset: number; readonly mode: "read" | "write" };
+}
+
+const shared = (bytes: number): SharedArrayBuffer => new SharedArrayBuffer(bytes);
+
+/** Runs both models over all windows. @throws QuantizeError `no-room`, `bad-data`, or what a member throws */
+export async function runEvaluation(
+  { tested, base, arithmetic, windows, codedFile }: EvaluationInput,
+  options: RunOptions,
+  engine: Engine,
+): Promise<EvaluationRun> {
+  const models = base === undefined ? [tested] : [base, tested];
+  const hasBase = base !== undefined || codedFile?.mode === "read";
+  const plan = planEvaluation(models, windows, { ...options, threads: engine.pool.threads, hasBase });
+  await engine.pool.shrink(plan.threads);
+  const { context, count, tokens, targets } = windows;
+  const { vocabulary } = tested.weights;
+  const scored = count * scoredPositions(context).count;
+  const buffers = sharedBuffers(models, plan.groupWindows * context);
+  const stats = new Float64Array(shared(scored * TOKEN_STATS * 8));
+  const layerSums = new Float64Array(shared((tested.hyper.layers + 1) * LAYER_SUMS * 8));
+  const { places, release } = placeStreams(plan, models, tokens.length);
+  const onNote = (note: unknown): void => {
+    const { done, of } = note as { done: number; of: number };
+    options.onProgress?.({
+      phase: "evaluate",
+      weightsDone: done,
+      weightsTotal: of,
+      bytesDone: 0,
+      bytesTotal: 0,
+      tensorsDone: done,
+      tensorsTotal: of,
+    });
+  };
+  try {
+    await engine.pool.runProgram(
+      "evaluate",
+      {
+        models: models.map((model, i) => ({
+          ...programModel(model, model === tested ? arithmetic : "float", buffers[i]!),
+          stream: places[i]!,
+        })),
+        context,
+        tokens,
+        targets,
+        groupWindows: plan.groupWindows,
+        logitRows: plan.logitRows,
+        logits: new Float32Array(shared(plan.logitRows * vocabulary * 4)),
+        ...(hasBase && { coded: new Uint16Array(shared(plan.logitRows * codedRowLength(vocabulary) * 2)) }),
+        ...(codedFile && { codedFile }),
+        stats,
+        layerSums,
+        rowSums: new Float64Array(shared(plan.groupWindows * context * LAYER_SUMS * 8)),
+      },
+      await engine.module,
+      onNote,
+      options.signal,
+    );
+  } finally {
+    release();
+  }
+  return {
+    ...statisticsOf(stats, hasBase),
+    layers: base === undefined ? [] : layerErrors(layerSums),
+    kernels: [...kernelsUsed(tested.weights, arithmetic)].map(([codec, use]) => ({ codec, ...use })),
+    plan,
+  };
+}
+
+function layerErrors(sums: Float64Array): LayerError[] {
+  return Array.from({ length: sums.length / LAYER_SUMS }, (_, layer) => {
+    const [difference, a, b, product] = sums.subarray(layer * LAYER_SUMS) as unknown as number[];
+    return {
+      layer,
+      relativeError: difference === 0 ? 0 : difference! / a!,
+      cosine: a === 0 && b === 0 ? 1 : product! / Math.sqrt(a! * b!),
+    };
+  });
+}
+
+/** Room for waiting states; a temporary file has its size at once, so that a full disk is known before the work. */
+function placeStreams(
+  { streams }: EvaluationPlan,
+  models: readonly PreparedModel[],
+  rows: number,
+): { readonly places: StreamPlace[]; readonly release: () => void } {
+  const bytesOf = ({ hyper }: PreparedModel): number => rows * hyper.width * 4;
+  if (streams === "buffer") return { places: models.map(() => ({ kind: "buffer" })), release() {} };
+  if (streams === "memory") {
+    const places = models.map((model) => ({ kind: "memory" as const, states: new Float32Array(shared(bytesOf(model))) }));
+    return { places, release() {} };
+  }
+  const folder = mkdtempSync(join(tmpdir(), "quantize-"));
+  const release = (): void => rmSync(folder, { recursive: true, force: true });
+  process.once("exit", release);
+  const places = models.map((model, index) => {
+    const path = join(folder, `states-${index}`);
+    const fd = openSync(path, "wx+");
+    ftruncateSync(fd, bytesOf(model));
+    closeSync(fd);
+    return { kind: "file" as const, path };
+  });
+  return {
+    places,
+    release() {
+      process.off("exit", release);
+      release();
+    },
+  };
+}

@@ -1,0 +1,79 @@
+/** One thread's part in a team: its numerics, its open files, and a pass through each of the models. */
+import { preparedBytes } from "../../codecs/codebooks/codebook-prepare.ts";
+import { findFormat, isCodebookFormat } from "../../codecs/registry.ts";
+import { MAX_TABLES } from "../../codecs/codebooks/codebook-format.ts";
+import { QuantizeError } from "../errors.ts";
+import type { Model } from "../read/model.ts";
+import { openModelFiles } from "../read/read-tensor.ts";
+import type { PassBuffers } from "./buffers.ts";
+import type { Hyperparameters } from "./hyperparameters.ts";
+import type { Numerics, NumericsLimits } from "./numerics/numerics.ts";
+import { scalarNumerics } from "./numerics/scalar-numerics.ts";
+import { wasmNumerics } from "./numerics/wasm-numerics.ts";
+import { tileBytes, tileRows, type Arithmetic, type Workbench } from "./projections.ts";
+import type { Team } from "./team.ts";
+import type { Matrix, ModelWeights } from "./weights.ts";
+
+/** A model as programs get it: plain data, large arrays on shared memory. */
+export interface ProgramModel {
+  readonly path: string;
+  readonly files: Model["files"];
+  readonly hyper: Hyperparameters;
+  readonly weights: ModelWeights;
+  readonly arithmetic: Arithmetic;
+  readonly buffers: PassBuffers;
+}
+
+/** All matrices of a model that are multiplied, and the embedding. */
+export function matricesOf({ layers, output, embedding }: ModelWeights): Matrix[] {
+  const projections = layers.flatMap(({ query, key, value, attentionOutput, feedForward }) => {
+    const { gate, up, down, router } = feedForward;
+    return [query, key, value, attentionOutput, gate, up, down, router];
+  });
+  return [embedding, output.matrix, ...projections.flatMap((projection) => projection?.matrix ?? [])];
+}
+
+/** What a thread's numerics need for these models. */
+export function numericsLimits(
+  models: readonly Pick<ProgramModel, "hyper" | "weights">[],
+  positions: number,
+  keptBytes: number,
+): NumericsLimits {
+  const matrices = models.flatMap(({ weights }) => matricesOf(weights));
+  const most = <T>(items: readonly T[], value: (item: T) => number): number =>
+    items.reduce((max, item) => Math.max(max, value(item)), 0);
+  return {
+    tileWeights: most(matrices, ({ columns }) => tileRows(columns) * columns),
+    tileBytes: most(matrices, tileBytes),
+    tileRows: most(matrices, ({ columns }) => tileRows(columns)),
+    tableBytes: most(matrices, ({ tensor }) => {
+      const format = findFormat(tensor.codec)!;
+      return isCodebookFormat(format) ? preparedBytes(format, MAX_TABLES) : 0;
+    }),
+    columns: most(matrices, ({ columns }) => columns),
+    positions,
+    vocabulary: most(models, ({ weights }) => weights.vocabulary),
+    headLength: most(models, ({ hyper }) => Math.max(hyper.keyLength, hyper.valueLength)),
+    keptBytes,
+  };
+}
+
+/** Makes a thread's numerics. @param module of `dist/quantize.wasm`; absent: the scalar definitions */
+export function makeNumerics(module: WebAssembly.Module | undefined, limits: NumericsLimits): Numerics {
+  return module === undefined ? scalarNumerics() : wasmNumerics(module, limits);
+}
+
+/** Opens a model's files for a thread. */
+export function workbench(team: Team, numerics: Numerics, { files, arithmetic }: ProgramModel): Workbench {
+  return { team, numerics, files, fds: openModelFiles(files), arithmetic };
+}
+
+/** @throws QuantizeError `bad-format` for a token that the vocabulary does not have */
+export function checkTokens(tokens: Int32Array, { path, weights }: Pick<ProgramModel, "path" | "weights">): void {
+  const wrong = tokens.findIndex((token) => token < 0 || token >= weights.vocabulary);
+  if (wrong < 0) return;
+  throw new QuantizeError(
+    "bad-format",
+    `${path}: token ${wrong} of the text: expected an id below ${weights.vocabulary} (rows of ${weights.embedding.tensor.name}), found ${tokens[wrong]}`,
+  );
+}

@@ -1,0 +1,8 @@
+/** The programs that a team can carry out, by name: what a worker is asked to run. */
+import { evaluate } from "./evaluate.ts";
+
+export const PROGRAMS = { evaluate } as const;
+
+export type ProgramName = keyof typeof PROGRAMS;
+export type ProgramSetup<N extends ProgramName> = Parameters<(typeof PROGRAMS)[N]>[0];
+export type ProgramResult<N extends ProgramName> = ReturnType<(typeof PROGRAMS)[N]>;
