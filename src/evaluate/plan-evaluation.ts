@@ -59,7 +59,9 @@ export function planEvaluation(
   const widths = models.reduce((sum, { hyper }) => sum + hyper.width, 0);
   // Models share all buffers but their states.
   const shared = (rows: number): number =>
-    Math.max(...models.map(({ hyper, weights }) => passBytes(hyper, weights, rows))) + rows * 4 * widths + rows * LAYER_SUMS * 8;
+    Math.max(...models.map(({ hyper, weights }) => passBytes(hyper, weights, rows))) +
+    rows * 4 * widths +
+    rows * LAYER_SUMS * 8;
   const perLogitRow = vocabulary * 4 + (options.hasBase ? codedRowLength(vocabulary) * 2 : 0);
   const streamBytes = tokens * widths * 4;
 

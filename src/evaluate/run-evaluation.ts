@@ -134,7 +134,10 @@ function placeStreams(
   const bytesOf = ({ hyper }: PreparedModel): number => rows * hyper.width * 4;
   if (streams === "buffer") return { places: models.map(() => ({ kind: "buffer" })), release() {} };
   if (streams === "memory") {
-    const places = models.map((model) => ({ kind: "memory" as const, states: new Float32Array(shared(bytesOf(model))) }));
+    const places = models.map((model) => ({
+      kind: "memory" as const,
+      states: new Float32Array(shared(bytesOf(model))),
+    }));
     return { places, release() {} };
   }
   const folder = mkdtempSync(join(tmpdir(), "quantize-"));

@@ -130,10 +130,12 @@ export function statisticsOf(stats: Float64Array, isCompared: boolean): Statisti
       divergence: distribution(column(stats, DIVERGENCE)),
       deltaP: {
         ...distribution(deltas),
-        rootMeanSquare: { value: rootMeanSquare, error: rootMeanSquare === 0 ? 0 : (0.5 * meanSquare.error) / rootMeanSquare },
+        rootMeanSquare: {
+          value: rootMeanSquare,
+          error: rootMeanSquare === 0 ? 0 : (0.5 * meanSquare.error) / rootMeanSquare,
+        },
       },
       sameTop: { value: same, error: nll.length < 2 ? 0 : Math.sqrt((same * (1 - same)) / (nll.length - 1)) },
     },
   };
 }
-

@@ -26,7 +26,8 @@ export function cutWindows(
   options: { readonly context: number; readonly bos?: number; readonly chunks?: number; readonly where: string },
 ): Windows {
   const { context, bos, chunks = Infinity, where } = options;
-  if (context < LEAST_CONTEXT) throw new QuantizeError("usage", `a context of ${context}, expected at least ${LEAST_CONTEXT}`);
+  if (context < LEAST_CONTEXT)
+    throw new QuantizeError("usage", `a context of ${context}, expected at least ${LEAST_CONTEXT}`);
   if (ids.length < 2 * context) {
     throw new QuantizeError(
       "usage",

@@ -375,7 +375,8 @@ export function makePass(context: PassContext): Pass {
         for (let row = first; row < first + count; row++) {
           const token = tokens[row]!;
           const start = token - (token % rowsPerGroup);
-          const read = (bytes: Uint8Array): void => readMatrixRows(bench, embedding, 0, start, start + rowsPerGroup, bytes);
+          const read = (bytes: Uint8Array): void =>
+            readMatrixRows(bench, embedding, 0, start, start + rowsPerGroup, bytes);
           const at = (token - start) * width;
           const values = numerics.decodeRows(form, rowsPerGroup, read).subarray(at, at + width);
           const state = buffers.state.subarray(row * width, (row + 1) * width);

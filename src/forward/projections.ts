@@ -113,15 +113,15 @@ export function readMatrixRows(
 
 function loadTile(bench: Workbench, { matrix, slice }: Multiplication, start: number, end: number, place: 0 | 1): Tile {
   const { numerics, arithmetic, keptTiles } = bench;
-  const load = (where: 0 | 1 | "kept") =>
-    numerics.loadTile(matrixForm(matrix, slice, arithmetic), end - start, where, (bytes) =>
-      readMatrixRows(bench, matrix, slice, start, end, bytes),
-    );
-  if (keptTiles === undefined) return load(place);
   const key = `${matrix.tensor.name}/${slice}/${matrix.firstRow + start}`;
-  const kept = keptTiles.get(key) ?? load("kept");
-  keptTiles.set(key, kept);
-  return kept;
+  const kept = keptTiles?.get(key);
+  if (kept !== undefined) return kept;
+  const form = matrixForm(matrix, slice, arithmetic);
+  const isKept = keptTiles !== undefined && numerics.hasRoomFor(form, end - start);
+  const read = (bytes: Uint8Array): void => readMatrixRows(bench, matrix, slice, start, end, bytes);
+  const tile = numerics.loadTile(form, end - start, isKept ? "kept" : place, read);
+  if (isKept) keptTiles.set(key, tile);
+  return tile;
 }
 
 const countOf = (rows: RowChoice): number => (rows instanceof Uint32Array ? rows.length : rows.count);

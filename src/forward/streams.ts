@@ -40,7 +40,7 @@ export function openStream(team: Team, place: StreamPlace, state: Float32Array, 
       if (place.kind === "memory") target.set(place.states.subarray(from * width, (from + rows) * width));
       else {
         const bytes = new Uint8Array(target.byteLength);
-        for (let done = 0; done < bytes.length; ) {
+        for (let done = 0; done < bytes.length;) {
           const count = readSync(fd, bytes, done, bytes.length - done, from * width * 4 + done);
           if (count === 0) throw new QuantizeError("io", `${place.path}: the file of hidden states became shorter`);
           done += count;

@@ -130,6 +130,8 @@ export interface Numerics {
    * @param read fills the given bytes with the stored rows
    */
   loadTile(form: MatrixForm, rows: number, place: 0 | 1 | "kept", read: (bytes: Uint8Array) => void): Tile;
+  /** True when a tile of so many rows can be kept. */
+  hasRoomFor(form: MatrixForm, rows: number): boolean;
   /** Multiplies at most `ROW_BLOCK` activation rows with a tile. */
   multiply(tile: Tile, activations: ActivationRows, rows: RowChoice, place: 0 | 1): Products;
   /** The rows of a tile as f32, for looking up embeddings: `rows * columns` floats, valid until the next call. */

@@ -66,6 +66,7 @@ export function scalarNumerics(): Numerics {
       packPanel(decode(form, rows, bytes), form.columns, rows, form.columns, panel);
       return { form, rows, panel };
     },
+    hasRoomFor: () => true,
     multiply(tile: ScalarTile, activations, rows) {
       const { form, panel, bytes } = tile;
       const stride = Math.ceil(tile.rows / PANEL_ROWS) * PANEL_ROWS;

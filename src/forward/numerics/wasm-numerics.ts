@@ -111,7 +111,13 @@ export function wasmNumerics(module: WebAssembly.Module, limits: NumericsLimits)
   const buffers = placeBuffers(limits, roundUp(functions["heap_base"]!(), 64));
   const { stored, rowMajor, decoded, layoutAt, tablesAt, tiles, x, outs, scratch } = buffers;
   const { queriesAt, scoreStride, scoresAt, attended, vectorAt, logits, codes } = buffers;
+  const keptEnd = buffers.end + limits.keptBytes;
   const kept = allocator(buffers.end);
+  const keep = (bytes: number): number => {
+    const address = kept.take(bytes);
+    if (kept.end() > keptEnd) throw new RangeError(`no room to keep ${bytes} bytes: ${limits.keptBytes} were planned`);
+    return address;
+  };
   const pages = Math.ceil((buffers.end + limits.keptBytes) / PAGE_BYTES);
   memory.grow(Math.max(0, pages - memory.buffer.byteLength / PAGE_BYTES));
   const bytes = new Uint8Array(memory.buffer);
@@ -158,7 +164,7 @@ export function wasmNumerics(module: WebAssembly.Module, limits: NumericsLimits)
       out.set(bytes.subarray(at, at + out.length));
     },
     loadTile(form, rows, place, read): WasmTile {
-      const target = place === "kept" ? placeTile(form, rows, kept.take) : tiles[place]!;
+      const target = place === "kept" ? placeTile(form, rows, keep) : tiles[place]!;
       const { format, columns, arithmetic } = form;
       if (arithmetic !== "float") {
         read(bytes.subarray(target.at, target.at + rows * rowBytes(format, columns)));
@@ -197,6 +203,7 @@ export function wasmNumerics(module: WebAssembly.Module, limits: NumericsLimits)
       }
       return { values: view(out, count * stride), stride };
     },
+    hasRoomFor: (form, rows) => kept.end() + keptTileBytes(form, rows) <= keptEnd,
     decodeRows(form, rows, read) {
       decode(form, rows, read);
       return view(decoded, rows * form.columns);
@@ -216,7 +223,7 @@ export function wasmNumerics(module: WebAssembly.Module, limits: NumericsLimits)
       functions["gate_rows"]!(activation === "silu" ? 0 : 1, byteOffset, up.values.byteOffset, rows * gate.stride);
     },
     headMemory(positions, keyLength, valueLength): HeadMemory {
-      const { keys, values } = placeHead(positions, keyLength, valueLength, kept.take);
+      const { keys, values } = placeHead(positions, keyLength, valueLength, keep);
       const valueRows = roundUp(valueLength, PANEL_ROWS);
       let length = 0;
       return {

@@ -138,7 +138,13 @@ function compareStates(setup: EvaluateSetup, team: Team, step: number, rows: num
 }
 
 /** Logits of all scored positions, and what they say. */
-function score(setup: EvaluateSetup, team: Team, numerics: ReturnType<typeof makeNumerics>, passes: Passes, groups: readonly { first: number; count: number }[]): void {
+function score(
+  setup: EvaluateSetup,
+  team: Team,
+  numerics: ReturnType<typeof makeNumerics>,
+  passes: Passes,
+  groups: readonly { first: number; count: number }[],
+): void {
   const { context, logitRows, logits, coded, codedFile, targets, stats } = setup;
   const { first: firstScored, count: scoredEach } = scoredPositions(context);
   const tested = passes.at(-1)!;
@@ -169,15 +175,19 @@ function score(setup: EvaluateSetup, team: Team, numerics: ReturnType<typeof mak
       if (passes.length === 2) {
         const base = passes[0]!;
         base.pass.logits(rows, logits);
-        each((n, row) => codeRow(row, summaryOf(n, row, base.model.path), coded!.subarray(n * length, (n + 1) * length)));
+        each((n, row) =>
+          codeRow(row, summaryOf(n, row, base.model.path), coded!.subarray(n * length, (n + 1) * length)),
+        );
       } else if (codedFile?.mode === "read") {
-        team.each(rows.length, (n) => readCoded(fd, codedFile.path, codedAt(indexOf(n)), coded!.subarray(n * length, (n + 1) * length)));
+        team.each(rows.length, (n) =>
+          readCoded(fd, codedFile.path, codedAt(indexOf(n)), coded!.subarray(n * length, (n + 1) * length)),
+        );
       }
       tested.pass.logits(rows, logits);
       each((n, row) => {
         const index = indexOf(n);
         const { largest, logSum, top, least } = summaryOf(n, row, tested.model.path);
-        const target = targets[(group.first * context + rows[n]! + 1)]!;
+        const target = targets[group.first * context + rows[n]! + 1]!;
         const out = stats.subarray(index * TOKEN_STATS, (index + 1) * TOKEN_STATS);
         out[NLL] = largest + logSum - row[target]!;
         out[TOP] = top;
@@ -202,9 +212,13 @@ function score(setup: EvaluateSetup, team: Team, numerics: ReturnType<typeof mak
 
 function readCoded(fd: number, path: string, position: number, out: Uint16Array): void {
   const bytes = new Uint8Array(out.length * 2);
-  for (let done = 0; done < bytes.length; ) {
+  for (let done = 0; done < bytes.length;) {
     const count = readSync(fd, bytes, done, bytes.length - done, position + done);
-    if (count === 0) throw new QuantizeError("bad-format", `${path}: expected ${bytes.length} bytes at byte ${position}, found ${done}`);
+    if (count === 0)
+      throw new QuantizeError(
+        "bad-format",
+        `${path}: expected ${bytes.length} bytes at byte ${position}, found ${done}`,
+      );
     done += count;
   }
   out.set(new Uint16Array(bytes.buffer));
