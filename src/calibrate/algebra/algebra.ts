@@ -1,0 +1,112 @@
+/**
+ * The loops of a calibration over numbers in a thread's own memory, in two implementations with the same bits: the
+ * definitions, and their WebAssembly twins. All arrays handed to them come from `floats` or `bytes`.
+ */
+import { multiply, packPanel, type Product } from "../../forward/numerics/multiply.ts";
+import { allocator } from "../../allocator.ts";
+import { packColumns, transpose } from "./arrange.ts";
+import { roundBlock, type RoundTask } from "./round-block.ts";
+
+export interface Algebra {
+  readonly name: "wasm" | "scalar";
+  /** Arrays that live as long as the algebra. */
+  floats(count: number): Float32Array;
+  bytes(count: number): Uint8Array;
+  multiply(product: Product): void;
+  packPanel: typeof packPanel;
+  packColumns: typeof packColumns;
+  transpose: typeof transpose;
+  roundBlock(task: RoundTask): void;
+}
+
+export function scalarAlgebra(): Algebra {
+  return {
+    name: "scalar",
+    floats: (count) => new Float32Array(count),
+    bytes: (count) => new Uint8Array(count),
+    multiply,
+    packPanel,
+    packColumns,
+    transpose,
+    roundBlock,
+  };
+}
+
+type WasmFunction = (...args: number[]) => number;
+
+/**
+ * @param module of `dist/quantize.wasm`
+ * @param byteLength of all arrays that will be asked for, each rounded up to 64 bytes and 64 more
+ */
+export function wasmAlgebra(module: WebAssembly.Module, byteLength: number): Algebra {
+  const memory = new WebAssembly.Memory({ initial: 16 });
+  const { exports } = new WebAssembly.Instance(module, { env: { memory } });
+  const functions = exports as Record<string, WasmFunction>;
+  const base = Math.ceil(functions["heap_base"]!() / 64) * 64;
+  const pages = Math.ceil((base + byteLength) / 65536);
+  memory.grow(Math.max(0, pages - memory.buffer.byteLength / 65536));
+  const { take, end } = allocator(base);
+  const room = (bytes: number): number => {
+    const at = take(bytes);
+    if (end() > memory.buffer.byteLength)
+      throw new RangeError(`no room for ${bytes} bytes: ${byteLength} were planned`);
+    return at;
+  };
+  return {
+    name: "wasm",
+    floats: (count) => new Float32Array(memory.buffer, room(count * 4), count),
+    bytes: (count) => new Uint8Array(memory.buffer, room(count), count),
+    multiply({ x, xStride, xRows, columns, panel, panelRows, panelColumns, out, outStride }) {
+      const at = [x.byteOffset, xStride, xRows, columns, panel.byteOffset, panelRows, panelColumns, out.byteOffset];
+      functions["multiply_f32"]!(...at, outStride);
+    },
+    packPanel(src, stride, rows, columns, panel) {
+      functions["pack_panel"]!(src.byteOffset, stride, rows, columns, panel.byteOffset);
+    },
+    packColumns(src, stride, rows, columns, panel, panelColumns) {
+      functions["pack_columns"]!(src.byteOffset, stride, rows, columns, panel.byteOffset, panelColumns);
+    },
+    transpose(src, stride, rows, columns, out, outStride) {
+      functions["transpose_f32"]!(src.byteOffset, stride, rows, columns, out.byteOffset, outStride);
+    },
+    roundBlock({
+      rows,
+      columns,
+      gradients,
+      base: from,
+      matrix,
+      matrixStride,
+      diagonal,
+      scales,
+      offsets,
+      grid,
+      values,
+      codes,
+    }) {
+      const addresses = [gradients, from, matrix].map((array) => array.byteOffset) as [number, number, number];
+      const given = [scales, offsets, values, codes].map((array) => array.byteOffset) as [
+        number,
+        number,
+        number,
+        number,
+      ];
+      const [scale, offset, value, code] = given;
+      const table = grid.kind === "table" ? grid.table.byteOffset : 0;
+      const [low, high] = grid.kind === "table" ? [0, grid.table.length - 1] : [grid.least, grid.greatest];
+      functions["round_block"]!(
+        rows,
+        columns,
+        ...addresses,
+        matrixStride,
+        diagonal.byteOffset,
+        scale,
+        offset,
+        low,
+        high,
+        table,
+        value,
+        code,
+      );
+    },
+  };
+}

@@ -1,0 +1,348 @@
+/**
+ * A band of a matrix's rows against the factor of its inputs: targets, feedback, descent and losses. Rows are independent,
+ * so a member takes a band by itself; all that is shared is the factor, which nobody changes.
+ *
+ * With H = V V^T the loss of q for a target w is |w V - q V|^2. `wanted` is w V, `left` is w V - q V.
+ */
+import { PANEL_ROWS } from "../forward/numerics/multiply.ts";
+import type { Algebra } from "./algebra/algebra.ts";
+import type { Grid } from "./algebra/round-block.ts";
+import type { Factor } from "./factor.ts";
+import { BLOCK, blockCount, blockRows, blockStart, blockStride, copyFrom } from "./upper-matrix.ts";
+
+const { fround } = Math;
+
+/** Arrays of `rows` x `size`, row-major, and what blocks of columns are worked on in. */
+export interface Band {
+  readonly algebra: Algebra;
+  /** Rows there is room for, a multiple of four. */
+  readonly rows: number;
+  readonly size: number;
+  /** Float weights, or the targets that stand for them. */
+  readonly weights: Float32Array;
+  readonly wanted: Float32Array;
+  readonly left: Float32Array;
+  /** Rounded values, and their codes. */
+  readonly values: Float32Array;
+  readonly codes: Uint8Array;
+  /** Scale and offset of each weight's group. */
+  readonly scales: Float32Array;
+  readonly offsets: Float32Array;
+  /** Rows of the factor on their way into a panel, and the panel. */
+  readonly factorRows: Float32Array;
+  readonly panel: Float32Array;
+  /** `rows` x `size`, for sums. */
+  readonly sums: Float32Array;
+  readonly small: Float32Array;
+  /** Column-major blocks for `roundBlock`. */
+  readonly block: {
+    readonly gradients: Float32Array;
+    readonly base: Float32Array;
+    readonly scales: Float32Array;
+    readonly offsets: Float32Array;
+    readonly values: Float32Array;
+    readonly codes: Uint8Array;
+    readonly matrix: Float32Array;
+    readonly diagonal: Float32Array;
+  };
+}
+
+export function makeBand(algebra: Algebra, rows: number, size: number): Band {
+  const floats = (): Float32Array => algebra.floats(rows * size);
+  const blockFloats = (): Float32Array => algebra.floats(rows * BLOCK);
+  const wide = Math.max(size, BLOCK);
+  return {
+    algebra,
+    rows,
+    size,
+    weights: floats(),
+    wanted: floats(),
+    left: floats(),
+    values: floats(),
+    codes: algebra.bytes(rows * size),
+    scales: floats(),
+    offsets: floats(),
+    factorRows: algebra.floats(wide * BLOCK),
+    panel: algebra.floats(wide * BLOCK),
+    sums: algebra.floats(rows * wide),
+    small: blockFloats(),
+    block: {
+      gradients: blockFloats(),
+      base: blockFloats(),
+      scales: blockFloats(),
+      offsets: blockFloats(),
+      values: blockFloats(),
+      codes: algebra.bytes(rows * BLOCK),
+      matrix: algebra.floats(BLOCK * BLOCK),
+      diagonal: algebra.floats(BLOCK),
+    },
+  };
+}
+
+/** Bytes of a band in the algebra's memory. */
+export function bandBytes(rows: number, size: number): number {
+  const wide = Math.max(size, BLOCK);
+  const floats = 6 * rows * size + 2 * wide * BLOCK + rows * wide + 7 * rows * BLOCK + BLOCK * BLOCK + BLOCK;
+  return 4 * floats + rows * size + rows * BLOCK + 24 * 128;
+}
+
+const upTo = (count: number): number => Math.ceil(count / PANEL_ROWS) * PANEL_ROWS;
+
+/** sums = x[:, from x] times a panel that is packed already. */
+function timesPanel(
+  band: Band,
+  x: Float32Array,
+  from: number,
+  columns: number,
+  outColumns: number,
+  rows: number,
+): void {
+  const { algebra, size, panel, sums } = band;
+  algebra.multiply({
+    x: x.subarray(from),
+    xStride: size,
+    xRows: rows,
+    columns,
+    panel,
+    panelRows: upTo(outColumns),
+    panelColumns: columns,
+    out: sums,
+    outStride: upTo(outColumns),
+  });
+}
+
+/** Packs V[rows before block j, columns of block j]: out = x V for that block of columns. */
+function packAbove(band: Band, factor: Factor, j: number): void {
+  const columns = blockRows(factor.size, j);
+  for (let i = 0; i < j; i++) {
+    copyFrom(factor, i, j * BLOCK, j * BLOCK + columns, band.factorRows.subarray(i * BLOCK * columns), columns);
+  }
+  band.algebra.packColumns(band.factorRows, columns, j * BLOCK, columns, band.panel, j * BLOCK);
+}
+
+/** Packs V[rows of block j, columns from `from` on], so that out = x V^T for that block of rows. */
+function packRowsOf(band: Band, factor: Factor, j: number, from: number): void {
+  const columns = factor.size - from;
+  copyFrom(factor, j, from, factor.size, band.factorRows, columns);
+  band.algebra.packPanel(band.factorRows, columns, blockRows(factor.size, j), columns, band.panel);
+}
+
+/** Packs a block's diagonal part or its inverse; `turned`: for products with its transpose. */
+function packDiagonal(band: Band, source: Float32Array, rows: number, isTurned: boolean): void {
+  band.factorRows.set(source.subarray(0, rows * BLOCK));
+  if (isTurned) band.algebra.packPanel(band.factorRows, BLOCK, rows, rows, band.panel);
+  else band.algebra.packColumns(band.factorRows, BLOCK, rows, rows, band.panel, rows);
+}
+
+function diagonalBlock(factor: Factor, j: number): Float32Array {
+  const rows = blockRows(factor.size, j);
+  const block = new Float32Array(rows * BLOCK);
+  copyFrom(factor, j, j * BLOCK, j * BLOCK + rows, block, BLOCK);
+  return block;
+}
+
+const inverseBlock = ({ inverses }: Factor, j: number): Float32Array =>
+  inverses.subarray(j * BLOCK * BLOCK, (j + 1) * BLOCK * BLOCK);
+
+/** out[:, block j] = f(x[:, block j], sums) */
+function combine(band: Band, rows: number, j: number, x: Float32Array, out: Float32Array, sign: 1 | -1): void {
+  const { size, sums } = band;
+  const columns = blockRows(size, j);
+  const stride = upTo(columns);
+  for (let row = 0; row < rows; row++) {
+    const at = row * size + j * BLOCK;
+    for (let c = 0; c < columns; c++) out[at + c] = fround(x[at + c]! + fround(sign * sums[row * stride + c]!));
+  }
+}
+
+/** out = x V. @param out may not be `x` */
+export function timesFactor(band: Band, factor: Factor, x: Float32Array, out: Float32Array, rows: number): void {
+  const { size } = band;
+  for (let j = 0; j < blockCount(size); j++) {
+    const columns = blockRows(size, j);
+    const [first, stride] = [j * BLOCK, upTo(columns)];
+    packDiagonal(band, diagonalBlock(factor, j), columns, false);
+    timesPanel(band, x, first, columns, columns, rows);
+    for (let row = 0; row < rows; row++) {
+      out.set(band.sums.subarray(row * stride, row * stride + columns), row * size + first);
+    }
+    if (j === 0) continue;
+    packAbove(band, factor, j);
+    timesPanel(band, x, 0, first, columns, rows);
+    combine(band, rows, j, out, out, 1);
+  }
+}
+
+/** out = x V^-T, in place: `out` is `x`. What is wanted of q V where x = y^T X, the products of wanted outputs with inputs. */
+export function solveTurned(band: Band, factor: Factor, x: Float32Array, rows: number): void {
+  const { size } = band;
+  for (let j = blockCount(size) - 1; j >= 0; j--) {
+    const columns = blockRows(size, j);
+    const behind = j * BLOCK + columns;
+    if (behind < size) {
+      packRowsOf(band, factor, j, behind);
+      timesPanel(band, x, behind, size - behind, columns, rows);
+      combine(band, rows, j, x, x, -1);
+    }
+    timesInverse(band, factor, j, x, rows, true);
+  }
+}
+
+/** out = x V^-1: the weights whose product with V is x. @param out may not be `x` */
+export function solve(band: Band, factor: Factor, x: Float32Array, out: Float32Array, rows: number): void {
+  const { size } = band;
+  for (let row = 0; row < rows; row++) out.set(x.subarray(row * size, (row + 1) * size), row * size);
+  for (let j = 0; j < blockCount(size); j++) {
+    if (j > 0) {
+      packAbove(band, factor, j);
+      timesPanel(band, out, 0, j * BLOCK, blockRows(size, j), rows);
+      combine(band, rows, j, out, out, -1);
+    }
+    timesInverse(band, factor, j, out, rows, false);
+  }
+}
+
+/** x[:, block j] times the inverse of the diagonal block, or its transpose. */
+function timesInverse(band: Band, factor: Factor, j: number, x: Float32Array, rows: number, isTurned: boolean): void {
+  const { size } = band;
+  const columns = blockRows(size, j);
+  packDiagonal(band, inverseBlock(factor, j), columns, isTurned);
+  timesPanel(band, x, j * BLOCK, columns, columns, rows);
+  const stride = upTo(columns);
+  for (let row = 0; row < rows; row++) {
+    x.set(band.sums.subarray(row * stride, row * stride + columns), row * size + j * BLOCK);
+  }
+}
+
+/** A block of columns as `roundBlock` wants it. */
+function turn(band: Band, source: Float32Array, j: number, out: Float32Array): void {
+  const { algebra, rows, size } = band;
+  algebra.transpose(source.subarray(j * BLOCK), size, rows, blockRows(size, j), out, rows);
+}
+
+/** Puts a column-major block back. */
+function turnBack(band: Band, source: Float32Array, j: number, out: Float32Array): void {
+  const { algebra, rows, size } = band;
+  algebra.transpose(source, rows, blockRows(size, j), rows, out.subarray(j * BLOCK), size);
+}
+
+function turnCodesBack({ rows, size, block, codes }: Band, j: number): void {
+  const columns = blockRows(size, j);
+  for (let c = 0; c < columns; c++)
+    for (let row = 0; row < rows; row++) codes[row * size + j * BLOCK + c] = block.codes[c * rows + row]!;
+}
+
+function setDiagonal(band: Band, matrix: Float32Array, columns: number): void {
+  band.block.matrix.set(matrix.subarray(0, columns * BLOCK));
+  for (let c = 0; c < columns; c++) band.block.diagonal[c] = matrix[c * BLOCK + c]!;
+}
+
+function round(band: Band, j: number, grid: Grid): void {
+  const { algebra, rows, size, block } = band;
+  turn(band, band.scales, j, block.scales);
+  turn(band, band.offsets, j, block.offsets);
+  algebra.roundBlock({ ...block, rows, columns: blockRows(size, j), matrixStride: BLOCK, grid });
+}
+
+/**
+ * Rounds the band with feedback: values and codes from `wanted`, scales and offsets; `left` is what remains.
+ * All `band.rows` rows are worked on; what lies beyond the matrix must be finite.
+ */
+export function feedBack(band: Band, factor: Factor, grid: Grid): void {
+  const { rows, size, block, wanted, left, values } = band;
+  block.base.fill(0);
+  for (let j = 0; j < blockCount(size); j++) {
+    if (j > 0) {
+      packAbove(band, factor, j);
+      timesPanel(band, values, 0, j * BLOCK, blockRows(size, j), rows);
+      combine(band, rows, j, wanted, left, -1);
+      turn(band, left, j, block.gradients);
+    } else turn(band, wanted, j, block.gradients);
+    setDiagonal(band, diagonalBlock(factor, j), blockRows(size, j));
+    round(band, j, grid);
+    turnBack(band, block.values, j, values);
+    turnBack(band, block.gradients, j, left);
+    turnCodesBack(band, j);
+  }
+}
+
+/**
+ * A pass of coordinate descent: each column is rounded anew, given all others.
+ * @param squares of each block, V_j V_j^T: `BLOCK` x `BLOCK` (`diagonalSquares`)
+ */
+export function descend(band: Band, factor: Factor, squares: Float32Array, grid: Grid): void {
+  const { algebra, rows, size, block, left, values, factorRows, panel, sums, small } = band;
+  for (let j = 0; j < blockCount(size); j++) {
+    const [first, columns] = [j * BLOCK, blockRows(size, j)];
+    packRowsOf(band, factor, j, first);
+    timesPanel(band, left, first, size - first, columns, rows);
+    algebra.transpose(sums, upTo(columns), rows, columns, block.gradients, rows);
+    turn(band, values, j, block.base);
+    setDiagonal(band, squares.subarray(j * BLOCK * BLOCK, (j + 1) * BLOCK * BLOCK), columns);
+    round(band, j, grid);
+    for (let i = 0; i < columns * rows; i++) block.base[i] = fround(block.values[i]! - block.base[i]!);
+    algebra.transpose(block.base, rows, columns, rows, small, BLOCK);
+    turnBack(band, block.values, j, values);
+    turnCodesBack(band, j);
+    // left -= change V[block j, ...]: the rows of the factor are still there.
+    const behind = size - first;
+    algebra.packColumns(factorRows, behind, columns, behind, panel, columns);
+    algebra.multiply({
+      x: small,
+      xStride: BLOCK,
+      xRows: rows,
+      columns,
+      panel,
+      panelRows: upTo(behind),
+      panelColumns: columns,
+      out: sums,
+      outStride: upTo(behind),
+    });
+    for (let row = 0; row < rows; row++) {
+      const [at, from] = [row * size + first, row * upTo(behind)];
+      for (let c = 0; c < behind; c++) left[at + c] = fround(left[at + c]! - sums[from + c]!);
+    }
+  }
+}
+
+/** V_j V_j^T of a block of rows: the block of H on the diagonal. @param out `BLOCK` x `BLOCK` */
+export function diagonalSquares(band: Band, factor: Factor, j: number, out: Float32Array): void {
+  const { algebra, factorRows, panel, sums, size } = band;
+  const [first, columns] = [j * BLOCK, blockRows(size, j)];
+  packRowsOf(band, factor, j, first);
+  algebra.multiply({
+    x: factorRows,
+    xStride: size - first,
+    xRows: columns,
+    columns: size - first,
+    panel,
+    panelRows: upTo(columns),
+    panelColumns: size - first,
+    out: sums,
+    outStride: BLOCK,
+  });
+  out.set(sums.subarray(0, columns * BLOCK));
+}
+
+/** Sum of squares of each row, in f64. */
+export function rowLosses({ size }: Band, left: Float32Array, rows: number): Float64Array {
+  return Float64Array.from({ length: rows }, (_, row) => {
+    let sum = 0;
+    for (let i = row * size; i < (row + 1) * size; i++) sum += left[i]! * left[i]!;
+    return sum;
+  });
+}
+
+/** The diagonal of H, undamped or not as the factor is: what encoders take for importance. */
+export function squaredDiagonal(factor: Factor): Float32Array {
+  const { size, values } = factor;
+  const out = new Float32Array(size);
+  for (let block = 0; block < blockCount(size); block++) {
+    const [start, stride] = [blockStart(size, block), blockStride(size, block)];
+    for (let row = 0; row < blockRows(size, block); row++) {
+      const own = values.subarray(start + row * stride, start + (row + 1) * stride);
+      out[block * BLOCK + row] = own.reduce((sum, v) => sum + v * v, 0);
+    }
+  }
+  return out;
+}
