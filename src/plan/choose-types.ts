@@ -2,11 +2,12 @@
  * The type and layout of every tensor. In llama.cpp's order: tensors that are never quantized, `embeddingType`,
  * `outputType`, the user's rules, the scheme's rules, then what the shape allows.
  */
+import { isQuantized } from "../../codecs/codec.ts";
 import { findFormat } from "../../codecs/registry.ts";
 import { QuantizeError } from "../errors.ts";
 import type { Model, Tensor } from "../read/model.ts";
 import { ruleChooser } from "./recipes/choose-rule.ts";
-import { isInteger, whyKept } from "./eligibility.ts";
+import { whyKept } from "./eligibility.ts";
 import { fitShape, storableType, type TypeChoice, type Wish } from "./fit-shape.ts";
 import { modelFacts } from "./recipes/model-facts.ts";
 import type { PlanOptions, RuleHits } from "./plan.ts";
@@ -18,7 +19,7 @@ import { checkLayout, checkRule, describeRule, parseTensorRule } from "./recipes
 /** What becomes of tensors that are not quantized: GGUF files of every converter hold small tensors in f32. */
 function keptChoice(model: Model, tensor: Tensor, why: string): TypeChoice {
   const isFloat = findFormat(tensor.codec)?.kind === "float";
-  const isWidened = model.format === "safetensors" && isFloat && !isInteger(tensor);
+  const isWidened = model.format === "safetensors" && isFloat;
   const codec = isWidened ? "f32" : storableType(tensor);
   return { tensor, codec, layout: "rows", tables: "auto", reason: `kept: ${why}`, isFallback: false };
 }
@@ -30,7 +31,7 @@ function checkSource(tensor: Tensor, codec: string, allowRequantize: boolean): v
   const name = `tensor "${tensor.name}"`;
   if (stored === undefined)
     throw new QuantizeError("unsupported", `${name} is stored as ${tensor.codec}, which cannot be read as weights`);
-  if (stored.kind !== "float" && !allowRequantize)
+  if (isQuantized(stored) && !allowRequantize)
     throw new QuantizeError(
       "unsupported",
       `${name} is already quantized (${tensor.codec}); quantizing it again to ${codec} loses more, ` +

@@ -1,4 +1,5 @@
 /** From what was asked for to what a tensor's shape allows: block sizes along the row, groups of rows in a layout. */
+import { isQuantized } from "../../codecs/codec.ts";
 import { findFormat } from "../../codecs/registry.ts";
 import { findWeave } from "../../layouts/registry.ts";
 import { rowCount, sliceCount, type Tensor } from "../read/model.ts";
@@ -28,10 +29,10 @@ export interface TypeChoice {
   readonly isFallback: boolean;
 }
 
-/** A type that GGUF can hold without loss of the tensor's values: its own, where GGUF has a number for it. */
-export function storableType(tensor: Tensor): string {
-  const format = findFormat(tensor.codec);
-  return format === undefined || format.ggmlType !== undefined || format.kind === "codebook" ? tensor.codec : "f16";
+/** A type that a GGUF file can hold without loss of the tensor's values: its own, but for floats without a number. */
+export function storableType({ codec }: Tensor): string {
+  const format = findFormat(codec);
+  return format?.kind === "float" && format.ggmlType === undefined ? "f16" : codec;
 }
 
 /** Why the rows of a tensor cannot take a layout, or undefined when they can. */
@@ -43,10 +44,10 @@ function layoutProblem(codec: string, layout: string, rows: number): string | un
   return rows % weave.rowsPerGroup === 0 ? undefined : `${rows} rows do not divide by ${weave.rowsPerGroup}`;
 }
 
-/** Floats have nothing to weave, and tensors read by row number must keep their rows whole. */
+/** Plain numbers have nothing to weave, and tensors read by row number must keep their rows whole. */
 function isPackable(tensor: Tensor, codec: string): boolean {
   const format = findFormat(codec);
-  return format !== undefined && format.kind !== "float" && !isRowLookup(tensor.name);
+  return format !== undefined && isQuantized(format) && !isRowLookup(tensor.name);
 }
 
 /**

@@ -1,6 +1,6 @@
 /** From a model and what people ask for to a plan: type, layout, size and place of every tensor. */
 import { MAX_TABLES } from "../../codecs/codebooks/codebook-format.ts";
-import { rowBytes, type CodebookFormat } from "../../codecs/codec.ts";
+import { isQuantized, rowBytes, type CodebookFormat } from "../../codecs/codec.ts";
 import { findFormat, isCodebookFormat } from "../../codecs/registry.ts";
 import { QuantizeError } from "../errors.ts";
 import { FIXED_TABLE_LENGTH, FIXED_TABLE_NAMES, fixedTables } from "../fit/fixed-tables.ts";
@@ -71,7 +71,7 @@ function planTensor(
     ...(tables === undefined ? {} : { tables }),
     ...(tables === undefined || tablesFrom === undefined || !isEncoded ? {} : { tablesFrom }),
     // Floats are rounded, not searched for: importance changes nothing there.
-    ...(importance === undefined || findFormat(codec)!.kind === "float" ? {} : { importance }),
+    ...(importance === undefined || !isQuantized(findFormat(codec)!) ? {} : { importance }),
   };
 }
 
@@ -99,7 +99,7 @@ export function planConversion(model: Model, options: PlanOptions): Plan {
     ends[file] = byteOffset + padTo(planned.byteLength, alignment);
     return { ...planned, file, byteOffset };
   });
-  const searched = tensors.filter((t) => t.codec !== t.tensor.codec && findFormat(t.codec)!.kind !== "float");
+  const searched = tensors.filter((t) => t.codec !== t.tensor.codec && isQuantized(findFormat(t.codec)!));
   const warnings = [...(model.notes ?? []), ...(imatrix === undefined ? [] : imatrixWarnings(imatrix, searched))];
   return {
     ...{ model, tensors, metadata, alignment, ruleHits, warnings },

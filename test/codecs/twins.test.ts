@@ -22,7 +22,6 @@ for (const codec of codecs) {
         // Each sort of importance in turn: all of them meet all lengths and, nearly, all weights.
         const sorts = importanceOf(rowLength);
         for (const importance of [undefined, sorts[(number + turn) % sorts.length]]) {
-          if (codec.needsImportance && !importance) continue;
           const options = { rowLength, ...(importance ? { importance } : {}) };
           const scalar = new Uint8Array(rowBytes(codec, weights.length));
           const simd = new Uint8Array(scalar.length);

@@ -1,4 +1,5 @@
 /** Which rule of a list decides for a tensor. */
+import { isOwn } from "../../../codecs/codec.ts";
 import { findFormat } from "../../../codecs/registry.ts";
 import { sliceCount, type Tensor } from "../../read/model.ts";
 import type { ModelFacts } from "./model-facts.ts";
@@ -48,7 +49,7 @@ interface CompiledRule {
 }
 
 function isStoredAs(codec: string, wanted: string | readonly string[]): boolean {
-  return isOneOf(codec, wanted) || (isOneOf("codebook", wanted) && findFormat(codec)?.kind === "codebook");
+  return isOneOf(codec, wanted) || (isOneOf("codebook", wanted) && isOwn(findFormat(codec)!));
 }
 
 function holds({ rule, pattern }: CompiledRule, tensor: Tensor, role: Role, depth: Depth, context: RuleContext) {
