@@ -7,9 +7,13 @@
  * therefore not here: iq4_nl_r4, iq4_xs_r8, q5_0_r4 and the K types (r4), which pair other nibbles than the rows do.
  */
 
+/** Programs whose numbers for woven types may be used. */
+export const COMPAT_PROGRAMS = ["ik_llama.cpp"] as const;
+export type Compat = (typeof COMPAT_PROGRAMS)[number];
+
 /** A woven type with a number in another program's files. */
 export interface CompatType {
-  readonly program: "ik_llama.cpp";
+  readonly program: Compat;
   /** The `ggml_type` number. */
   readonly id: number;
   /** The program's name for it. */

@@ -6,6 +6,7 @@
  * `[bytes per row, rows, slices ...]`, which every reader can open and list, and the manifest says what they mean.
  */
 import { rowBytes, type BlockFormat } from "../../codecs/codec.ts";
+import type { Compat } from "../../layouts/compat.ts";
 import { findStoredTypeOf, I8_TYPE } from "../read/gguf/gguf-types.ts";
 
 /** What the tensor list of the file says. */
@@ -14,9 +15,6 @@ export interface Carrier {
   /** Innermost first. */
   readonly shape: readonly number[];
 }
-
-/** Programs whose numbers for woven types may be used. */
-export type Compat = "ik_llama.cpp";
 
 /**
  * The carrier of a tensor.

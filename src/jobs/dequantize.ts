@@ -1,11 +1,11 @@
 /** Turns a quantized file back into floats, so that any other program can read it. */
 import { convertModel, type ConvertOptions } from "./convert-model.ts";
 import type { ConversionReport } from "./conversion.types.ts";
-import { planDequantize } from "../plan/plan-dequantize.ts";
+import { planDequantize, type FloatType } from "../plan/plan-dequantize.ts";
 
 export interface DequantizeOptions extends ConvertOptions {
   /** Float type of every tensor that was quantized; tensors that are floats already stay as they are. Default `f16`. */
-  readonly to?: "f16" | "bf16" | "f32";
+  readonly to?: FloatType;
 }
 
 /** Decodes every quantized tensor of a file. With `f32` the numbers are exactly those the blocks stand for. */

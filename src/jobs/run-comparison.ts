@@ -7,7 +7,8 @@ import { manifestOf } from "../container/manifest.ts";
 import { requireQuality } from "../verify/budget.ts";
 import type { RunOptions } from "../engine/run-options.ts";
 import type { ComparedTensor, VerificationReport } from "./conversion.types.ts";
-import type { QualityBudget, VerifyLevel } from "../verify/quality.types.ts";
+import type { QualityBudget } from "../verify/quality.types.ts";
+import type { ComparisonLevel } from "../verify/verify-level.ts";
 import { sharedTensor } from "../engine/tensor-jobs.ts";
 import { planJobMemory } from "../engine/plan-memory.ts";
 import { pooledQuality, qualityOf } from "../engine/results.ts";
@@ -16,7 +17,7 @@ import { withEngine, type Engine } from "../engine/start-engine.ts";
 import type { TensorJob } from "../engine/worker/tasks.types.ts";
 
 export interface ComparisonOptions extends RunOptions, QualityBudget {
-  readonly verify?: Exclude<VerifyLevel, "off">;
+  readonly verify?: ComparisonLevel;
 }
 
 /** Every tensor beside its original. @throws QuantizeError `incompatible` when the models differ in names or shapes */

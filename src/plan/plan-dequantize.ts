@@ -8,8 +8,12 @@ import { alignmentOf, outputMetadata } from "./output-metadata.ts";
 import type { Plan } from "./plan.ts";
 import { inOutputOrder } from "./tensor-order.ts";
 
+/** Float types that quantized tensors can be turned into. */
+export const FLOAT_TYPES = ["f16", "bf16", "f32"] as const;
+export type FloatType = (typeof FLOAT_TYPES)[number];
+
 /** @param to float type of the tensors that were quantized */
-export function planDequantize(model: Model, to: "f16" | "bf16" | "f32"): Plan {
+export function planDequantize(model: Model, to: FloatType): Plan {
   const metadata = outputMetadata(model.metadata, findFormat(to)!.fileType);
   const alignment = alignmentOf(metadata);
   const sized = inOutputOrder(model.tensors).map((tensor) => {
