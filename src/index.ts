@@ -28,6 +28,7 @@ export { applyRecipe, type AppliedRecipe } from "./plan/apply-recipe.ts";
 export { formatRecipe, recipeForModel } from "./plan/format-recipe.ts";
 export { planConversion } from "./plan/plan-conversion.ts";
 export type { Plan, PlanOptions, TensorPlan } from "./plan/plan.ts";
+export { reasonText, type Reason } from "./plan/reason.ts";
 export type { IncompatiblePolicy } from "./plan/recipes/incompatible-policy.ts";
 export { parseRecipe, readRecipe } from "./plan/recipes/read-recipe.ts";
 export type { RecipeFile } from "./plan/recipes/recipe-file.types.ts";

@@ -47,7 +47,7 @@ export interface TensorReport {
   readonly bitsPerWeight: number;
   /** Absent when nothing was encoded (a copy, a repacking), or at verify level `off`. */
   readonly quality?: Quality;
-  /** Why this codec: see TensorPlan. */
+  /** Why this codec and layout, in words: see `reasonText`. */
   readonly reason: string;
   readonly isFallback: boolean;
   /** Hash of the bytes read and of the bytes written, 16 hexadecimal digits: see docs/architecture.md. */

@@ -3,6 +3,7 @@
  * The main thread schedules and counts; it never sees a weight.
  */
 import type { Plan, TensorPlan } from "../plan/plan.ts";
+import { isFallback, reasonText } from "../plan/reason.ts";
 import { learnedBytes } from "../plan/table-count.ts";
 import { elementCount } from "../read/model.ts";
 import { storedBytes, storedCodebookBytes } from "../read/read-tensor.ts";
@@ -96,7 +97,7 @@ export async function runConversion(
 }
 
 function tensorReport(planned: TensorPlan, result: TensorResult): TensorReport {
-  const { tensor, codec, layout, tables, byteLength, reason, isFallback } = planned;
+  const { tensor, codec, layout, tables, byteLength, reason } = planned;
   const weights = elementCount(tensor.shape);
   const bookBytes = learnedBytes(planned);
   const quality = qualityOf(result);
@@ -111,8 +112,8 @@ function tensorReport(planned: TensorPlan, result: TensorResult): TensorReport {
     codebookBytes: bookBytes,
     bitsPerWeight: (8 * (byteLength + bookBytes)) / weights,
     ...(quality === undefined ? {} : { quality }),
-    reason,
-    isFallback,
+    reason: reasonText(reason),
+    isFallback: isFallback(reason),
     sourceHash: formatHash(result.sourceHash),
     hash: formatHash(result.hash),
     seconds: result.seconds,

@@ -3,6 +3,7 @@ import { isQuantized } from "../../codecs/codec.ts";
 import { findFormat } from "../../codecs/registry.ts";
 import { findWeave } from "../../layouts/registry.ts";
 import { rowCount, sliceCount, type Tensor } from "../read/model.ts";
+import type { Chooser, Misfit, Reason } from "./reason.ts";
 import { resolveLayout } from "./recipes/resolve-target.ts";
 import { rowsFit, shapeFallback } from "./recipes/shape-fallback.ts";
 import { isRowLookup } from "./recipes/tensor-role.ts";
@@ -13,8 +14,7 @@ export interface Wish {
   readonly type: string;
   readonly layout: string;
   readonly tables: number | "auto";
-  /** Who asked: `scheme`, `mix`, `rule 2`, ... */
-  readonly reason: string;
+  readonly chooser: Chooser;
   /** The rule that asks for it names the type in which the tensor is stored. */
   readonly namesStored?: boolean;
 }
@@ -25,8 +25,7 @@ export interface TypeChoice {
   readonly codec: string;
   readonly layout: string;
   readonly tables: number | "auto";
-  readonly reason: string;
-  readonly isFallback: boolean;
+  readonly reason: Reason;
 }
 
 /** A type that a GGUF file can hold without loss of the tensor's values: its own, but for floats without a number. */
@@ -36,12 +35,18 @@ export function storableType({ codec }: Tensor): string {
 }
 
 /** Why the rows of a tensor cannot take a layout, or undefined when they can. */
-function layoutProblem(codec: string, layout: string, rows: number): string | undefined {
+function layoutMisfit(codec: string, layout: string, rows: number): Misfit | undefined {
   if (layout === "rows") return undefined;
-  const format = findFormat(codec);
-  const weave = format === undefined ? undefined : findWeave(format, layout);
-  if (weave === undefined) return `${codec} does not come in ${layout}`;
-  return rows % weave.rowsPerGroup === 0 ? undefined : `${rows} rows do not divide by ${weave.rowsPerGroup}`;
+  const weave = findWeave(findFormat(codec)!, layout);
+  if (weave === undefined) return { code: "no-layout", codec, layout };
+  const { rowsPerGroup } = weave;
+  return rows % rowsPerGroup === 0 ? undefined : { code: "group-misfit", rows, rowsPerGroup };
+}
+
+/** Why the rows of a tensor cannot be cut into blocks of a type, or undefined when they can. */
+function blockMisfit(codec: string, rowLength: number): Misfit | undefined {
+  if (rowsFit(codec, rowLength)) return undefined;
+  return { code: "block-misfit", codec, rowLength, blockSize: findFormat(codec)!.blockSize };
 }
 
 /** Plain numbers have nothing to weave, and tensors read by row number must keep their rows whole. */
@@ -53,23 +58,23 @@ function isPackable(tensor: Tensor, codec: string): boolean {
 /**
  * Fits a wish to the tensor's shape. The type decides first: a tensor that falls back to another type still takes the
  * layout, if it can.
- * @param keep where the type does not fit, leave the tensor as it is stored instead of taking the nearest type
+ * @param keepsMisfits where the type does not fit, leave the tensor as it is stored instead of taking the nearest type
  */
-export function fitShape(tensor: Tensor, wish: Wish, keep: boolean): TypeChoice {
-  const { tables } = wish;
-  const wanted = wish.type === "keep" ? storableType(tensor) : wish.type;
-  let codec = wanted;
-  let reason = wish.type === "keep" ? `${wish.reason}: keep` : wish.reason;
-  let isFallback = false;
-  if (wanted !== tensor.codec && !rowsFit(wanted, tensor.shape[0]!)) {
-    codec = keep ? storableType(tensor) : shapeFallback(wanted, tensor.shape[0]!);
-    const blockSize = findFormat(wanted)!.blockSize;
-    reason = `${keep ? "kept" : "fallback"}: rows of ${tensor.shape[0]} do not divide by ${blockSize} (${wanted})`;
-    isFallback = true;
-  }
+export function fitShape(tensor: Tensor, wish: Wish, keepsMisfits: boolean): TypeChoice {
+  const { tables, chooser } = wish;
+  const keeps = wish.type === "keep";
+  const wanted = keeps ? storableType(tensor) : wish.type;
+  const rowLength = tensor.shape[0]!;
+  const typeMisfit = wanted === tensor.codec ? undefined : blockMisfit(wanted, rowLength);
+  const instead = keepsMisfits ? storableType(tensor) : shapeFallback(wanted, rowLength);
+  const codec = typeMisfit === undefined ? wanted : instead;
   const rows = rowCount(tensor.shape) / sliceCount(tensor.shape);
   const layout = isPackable(tensor, codec) ? resolveLayout(wish.layout, findFormat(codec), rows) : "rows";
-  const problem = layoutProblem(codec, layout, rows);
-  if (problem === undefined) return { tensor, codec, layout, tables, reason, isFallback };
-  return { tensor, codec, layout: "rows", tables, reason: isFallback ? reason : `rows: ${problem}`, isFallback: true };
+  const rowsMisfit = layoutMisfit(codec, layout, rows);
+  const misfit = typeMisfit ?? rowsMisfit;
+  const reason: Reason =
+    misfit === undefined
+      ? { code: "chosen", chooser, keeps }
+      : { code: "misfit", misfit, keeps: keepsMisfits && misfit === typeMisfit };
+  return { tensor, codec, layout: rowsMisfit === undefined ? layout : "rows", tables, reason };
 }

@@ -54,7 +54,7 @@ function kindOf({ tensor }: TensorPlan): string {
  * one. Fallbacks are written down as the types they fell back to.
  */
 export function recipeForModel(plan: Plan): RecipeFile {
-  const decided = plan.tensors.filter((t) => whyKept(t.tensor) === undefined && t.reason !== "kept: --leave-output");
+  const decided = plan.tensors.filter((t) => whyKept(t.tensor) === undefined && t.reason.code !== "output-left");
   const weights = new Map<string, number>();
   for (const { codec, tensor } of decided) weights.set(codec, (weights.get(codec) ?? 0) + elementCount(tensor.shape));
   const type = [...weights].sort((a, b) => b[1] - a[1])[0]?.[0] ?? "keep";

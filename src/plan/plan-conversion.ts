@@ -60,14 +60,14 @@ function planTensor(
   recipe: Recipe,
   { imatrix, tablesFrom }: PlanOptions,
 ): Omit<TensorPlan, "file" | "byteOffset"> {
-  const { tensor, codec, layout, reason, isFallback } = choice;
+  const { tensor, codec, layout, reason } = choice;
   const byteLength = plannedBytes(tensor, codec);
   const tables = plannedTables(tensor, choice, byteLength, tablesFrom);
   const isEncoded = codec !== tensor.codec;
   const importance = isEncoded ? importanceOf(tensor, imatrix) : undefined;
   if (isEncoded) requireImportance(tensor, codec, importance, imatrix, recipe.needsImatrix ?? []);
   return {
-    ...{ tensor, codec, layout, reason, isFallback, byteLength },
+    ...{ tensor, codec, layout, reason, byteLength },
     ...(tables === undefined ? {} : { tables }),
     ...(tables === undefined || tablesFrom === undefined || !isEncoded ? {} : { tablesFrom }),
     // Floats are rounded, not searched for: importance changes nothing there.

@@ -6,11 +6,15 @@ import { placeInDataSection } from "../read/gguf/gguf-types.ts";
 import { storableType } from "./fit-shape.ts";
 import { alignmentOf, outputMetadata } from "./output-metadata.ts";
 import type { Plan } from "./plan.ts";
+import type { Reason } from "./reason.ts";
 import { inOutputOrder } from "./tensor-order.ts";
 
 /** Float types that quantized tensors can be turned into. */
 export const FLOAT_TYPES = ["f16", "bf16", "f32"] as const;
 export type FloatType = (typeof FLOAT_TYPES)[number];
+
+const FLOAT: Reason = { code: "never-quantized", what: "float" };
+const DEQUANTIZED: Reason = { code: "dequantized" };
 
 /** @param to float type of the tensors that were quantized */
 export function planDequantize(model: Model, to: FloatType): Plan {
@@ -27,8 +31,7 @@ export function planDequantize(model: Model, to: FloatType): Plan {
   const tensors = sized.map((planned, index) => ({
     ...planned,
     layout: "rows",
-    reason: planned.codec === planned.tensor.codec ? "kept: float" : "dequantize",
-    isFallback: false,
+    reason: planned.codec === planned.tensor.codec ? FLOAT : DEQUANTIZED,
     file: 0,
     byteOffset: offsets[index]!,
   }));

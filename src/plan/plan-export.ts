@@ -5,6 +5,7 @@ import { QuantizeError } from "../errors.ts";
 import { elementCount, type Model, type Tensor } from "../read/model.ts";
 import { planConversion } from "./plan-conversion.ts";
 import type { Plan, PlanOptions } from "./plan.ts";
+import { reasonText } from "./reason.ts";
 import type { Recipe, Rule } from "./recipes/recipe.types.ts";
 import { findScheme, findType, plainRecipe } from "./recipes/schemes.ts";
 import { parseTensorRule } from "./recipes/tensor-rule.ts";
@@ -100,7 +101,7 @@ export function planExport(model: Model, options: ExportPlanOptions = {}): Plan 
     const encoding = layout === "rows" ? codec : `${codec}@${layout}`;
     throw new QuantizeError(
       "usage",
-      `tensor "${tensor.name}" would be ${encoding} (${reason}): an export holds stock types in rows`,
+      `tensor "${tensor.name}" would be ${encoding} (${reasonText(reason)}): an export holds stock types in rows`,
     );
   }
   return { ...plan, warnings: [...plan.warnings, TWICE] };

@@ -7,6 +7,7 @@ import { basename } from "node:path";
 import { findFormat, isCodebookFormat } from "../../codecs/registry.ts";
 import type { Codebook, CodebookFormat } from "../../codecs/codec.ts";
 import type { Plan } from "../plan/plan.ts";
+import { reasonText } from "../plan/reason.ts";
 import { fileMetadata } from "../plan/split-outputs.ts";
 import { sliceCount } from "../read/model.ts";
 import { toolVersion } from "../text/version.ts";
@@ -119,7 +120,7 @@ export function planOutputHeader(plan: Plan, options: HeaderOptions): OutputHead
       ...(isCopy(planned) || verify === "off"
         ? {}
         : { quality: { nmse: LONGEST_NUMBER, cosine: LONGEST_NUMBER, kernelError: LONGEST_NUMBER } }),
-      reason: planned.reason,
+      reason: reasonText(planned.reason),
     })),
   );
   const room = manifestRoom(draft);

@@ -7,6 +7,7 @@ import { applyRecipe } from "#dist/src/plan/apply-recipe.js";
 import { formatRecipe, recipeForModel } from "#dist/src/plan/format-recipe.js";
 import { planConversion } from "#dist/src/plan/plan-conversion.js";
 import type { Plan, PlanOptions } from "#dist/src/plan/plan.js";
+import { isFallback, reasonText } from "#dist/src/plan/reason.js";
 import { parseRecipe, readRecipe } from "#dist/src/plan/recipes/read-recipe.js";
 import type { Recipe, RuleConditions } from "#dist/src/plan/recipes/recipe.types.js";
 import { CONDITION_NAMES, RULE_CONDITIONS } from "#dist/src/plan/recipes/rule-conditions.js";
@@ -38,7 +39,7 @@ describe("rules", () => {
     const result = plan({ scheme: "q8_0", rules: ["blk\\.0\\.ffn_down=f16", "ffn_down=q4_0@4x4", "attn_q=@4x4"] });
     expect(typeOf(result, "blk.0.ffn_down.weight")).toBe("f16");
     expect(result.tensors.find((t) => t.tensor.name === "blk.1.ffn_down.weight")).toMatchObject({
-      ...{ codec: "q4_0", layout: "4x4", reason: "rule 2" },
+      ...{ codec: "q4_0", layout: "4x4", reason: { code: "chosen", chooser: { by: "rule", number: 2 } } },
     });
     expect(result.tensors.find((t) => t.tensor.name === "blk.1.attn_q.weight")).toMatchObject({
       ...{ codec: "q8_0", layout: "4x4" },
@@ -62,7 +63,8 @@ describe("rules", () => {
     const result = planConversion(mixed, { scheme: read });
     expect(typeOf(result, "blk.1.ffn_up.weight")).toBe("q5_K");
     expect(typeOf(result, "blk.1.attn_q.weight")).toBe("f16");
-    expect(result.tensors.find((t) => t.tensor.name === "blk.1.ffn_up.weight")!.reason).toBe("from q4_K");
+    const { reason } = result.tensors.find((t) => t.tensor.name === "blk.1.ffn_up.weight")!;
+    expect(reasonText(reason)).toBe("from q4_K");
     expect(failure(() => planConversion(mixed, { scheme: "q5_k" })).message).toContain("--allow-requantize");
     const wrong = failure(() => parseRecipe("scheme: q4_0\nrules:\n  - { from: q4_kb, type: q8_0 }\n", "r.yaml"));
     expect(wrong.message).toMatch(/^r\.yaml:3:5: unknown stored type of rule 1 "q4_kb"; did you mean "q4_/);
@@ -85,9 +87,8 @@ describe("rules", () => {
   });
   test("keep leaves a tensor as it is stored", () => {
     const result = plan({ scheme: "q8_0", rules: ["attn_v=keep"] });
-    expect(result.tensors.find((t) => t.tensor.name === "blk.0.attn_v.weight")).toMatchObject({
-      ...{ codec: "f16", reason: "rule 1: keep", isFallback: false },
-    });
+    const { codec, reason } = result.tensors.find((t) => t.tensor.name === "blk.0.attn_v.weight")!;
+    expect([codec, reasonText(reason), isFallback(reason)]).toEqual(["f16", "rule 1: keep", false]);
   });
   test("output and embedding types come before rules", () => {
     const result = plan({
@@ -98,7 +99,8 @@ describe("rules", () => {
     });
     expect([typeOf(result, "output.weight"), typeOf(result, "token_embd.weight")]).toEqual(["q8_0", "f16"]);
     const left = plan({ scheme: "q4_0", leaveOutput: true });
-    expect(left.tensors[0]).toMatchObject({ codec: "f16", reason: "kept: --leave-output" });
+    expect(left.tensors[0]).toMatchObject({ codec: "f16", reason: { code: "output-left" } });
+    expect(reasonText(left.tensors[0]!.reason)).toBe("kept: --leave-output");
   });
 });
 
