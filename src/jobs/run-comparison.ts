@@ -13,7 +13,7 @@ import { sharedTensor } from "../engine/tensor-jobs.ts";
 import { planJobMemory } from "../engine/plan-memory.ts";
 import { pooledQuality, qualityOf } from "../engine/results.ts";
 import { runTasks } from "../engine/run-tasks.ts";
-import { withEngine, type Engine } from "../engine/start-engine.ts";
+import type { Engine } from "../engine/start-engine.ts";
 import type { TensorJob } from "../engine/worker/tasks.types.ts";
 
 export interface ComparisonOptions extends RunOptions, QualityBudget {
@@ -45,6 +45,7 @@ function pairsOf(model: Model, original: Model): { readonly written: Tensor; rea
 }
 
 /**
+ * @param engine started with the same options, for this run only
  * @returns qualities as the conversion reported them, and whether the bytes are still those of the manifest
  * @throws QuantizeError `incompatible`; `budget` when bytes are damaged or a bound is missed
  */
@@ -52,9 +53,8 @@ export async function runComparison(
   model: Model,
   original: Model,
   options: ComparisonOptions,
-  engine?: Engine,
+  engine: Engine,
 ): Promise<VerificationReport> {
-  if (engine === undefined) return withEngine(options, (own) => runComparison(model, original, options, own));
   const { pool, backend } = engine;
   const start = performance.now();
   const { verify = "kernels", onProgress, signal } = options;
