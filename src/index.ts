@@ -11,7 +11,8 @@ export type {
   Totals,
   VerificationReport,
 } from "./jobs/conversion.types.ts";
-export type { Quality, QualityBudget, VerifyLevel } from "./verify/quality.types.ts";
+export type { Quality, QualityBudget } from "./verify/quality.types.ts";
+export type { VerifyLevel } from "./verify/verify-level.ts";
 export { exportModel, type ExportOptions } from "./jobs/export-model.ts";
 export { exitCode, QuantizeError, type ErrorCode } from "./errors.ts";
 export { readImatrix } from "./imatrix/read-imatrix.ts";
@@ -27,7 +28,8 @@ export { applyRecipe, type AppliedRecipe } from "./plan/apply-recipe.ts";
 export { formatRecipe, recipeForModel } from "./plan/format-recipe.ts";
 export { planConversion } from "./plan/plan-conversion.ts";
 export type { Plan, PlanOptions, TensorPlan } from "./plan/plan.ts";
-export type { IncompatiblePolicy } from "./plan/recipes/recipe-file.types.ts";
+export { reasonText, type Reason } from "./plan/reason.ts";
+export type { IncompatiblePolicy } from "./plan/recipes/incompatible-policy.ts";
 export { parseRecipe, readRecipe } from "./plan/recipes/read-recipe.ts";
 export type { RecipeFile } from "./plan/recipes/recipe-file.types.ts";
 export type { Recipe, Rule } from "./plan/recipes/recipe.types.ts";

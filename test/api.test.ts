@@ -28,6 +28,7 @@ test("the public API is this, and every change of it is seen", () => {
     "readImatrix",
     "readManifest",
     "readRecipe",
+    "reasonText",
     "recipeForModel",
     "unpack",
     "verify",

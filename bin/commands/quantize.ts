@@ -32,19 +32,20 @@ async function run(input: string, flags: QuantizeFlags): Promise<void> {
 }
 
 async function convert(input: string, flags: QuantizeFlags, request: PlanRequest, engine: Engine): Promise<void> {
-  const [{ onEngine }, { checkSideFiles, writeSideFiles }, { quantize }, { exportModel }] = await Promise.all([
+  const [{ onEngine }, { planRequest }, { checkSideFiles, writeSideFiles }, { convertModel }] = await Promise.all([
     import("../convert.ts"),
+    import("../plan-request.ts"),
     import("../side-files.ts"),
-    import("../../src/jobs/quantize.ts"),
-    import("../../src/jobs/export-model.ts"),
+    import("../../src/jobs/convert-model.ts"),
   ]);
   const output = flags.output ?? defaultOutput(input, requestName(request));
   checkSideFiles(flags, input, output);
-  const report = await onEngine(flags, (ears) => {
-    const run = { ...conversionOptionsOf(flags), ...ears, input, output };
-    if (request.kind === "export") return exportModel({ ...request.options, ...run }, engine);
-    const { options, effort, compat } = request;
-    return quantize({ ...options, ...(effort && { effort }), ...(compat && { compat }), ...run }, engine);
+  // What a recipe says of the run gives way to options of the command line.
+  const { effort, compat } = request.kind === "export" ? {} : request;
+  const stated = { ...(effort && { effort }), ...(compat && { compat }) };
+  const report = await onEngine(flags, (run) => {
+    const options = { ...stated, ...conversionOptionsOf(flags), ...run, input, output };
+    return convertModel(options, (model) => planRequest(model, request), engine);
   });
   await writeSideFiles(flags, report);
 }

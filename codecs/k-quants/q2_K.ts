@@ -6,6 +6,7 @@
  * Definition: ggml's `quantize_row_q2_K_ref`, `quantize_row_q2_K_impl` and `dequantize_row_q2_K`.
  */
 import type { Codec, EncodeOptions } from "../codec.ts";
+import { bitPairPart, bitsPart, halfPart } from "../element-parts.ts";
 import { readF16, writeF16 } from "../floats/half.ts";
 import {
   forEachSuperBlock,
@@ -19,7 +20,7 @@ import {
 import { searchPositiveScale } from "./k-positive.ts";
 import { nearestInt, searchScaleAndMin } from "./k-search.ts";
 import type { ScaleMinSearch } from "./k-search.ts";
-import { codesField, scaleField, uniformFormat } from "../uniform-format.ts";
+import { codesField, halfField, scaleField, uniformFormat } from "../uniform-format.ts";
 
 const fround = Math.fround;
 const BLOCK_BYTES = 84;
@@ -104,16 +105,30 @@ function decode(src: Uint8Array, dst: Float32Array): void {
 }
 
 export const q2_K: Codec = Object.freeze({
-  ...uniformFormat("q2_K", 10, SUPER_BLOCK, [
-    scaleField("scales", 16, "one byte per 16 elements: 4-bit scale low, 4-bit minimum high"),
-    codesField(
-      "qs",
-      64,
-      "2-bit codes; of each 128 elements byte i (0-31) holds elements i, i + 32, i + 64, i + 96, lowest first",
-    ),
-    scaleField("d", 2, "scale of the sixteen scales, f16"),
-    scaleField("dmin", 2, "scale of the sixteen minima, f16"),
-  ]),
+  ...uniformFormat({
+    name: "q2_K",
+    about: "2-bit codes, 4-bit scales and minima per 16, in blocks of 256",
+    ggmlType: 10,
+    blockSize: SUPER_BLOCK,
+    fields: [
+      scaleField("scales", 16, "one byte per 16 elements: 4-bit scale low, 4-bit minimum high"),
+      codesField(
+        "qs",
+        64,
+        "2-bit codes; of each 128 elements byte i (0-31) holds elements i, i + 32, i + 64, i + 96, lowest first",
+      ),
+      halfField("d", "scale of the sixteen scales"),
+      halfField("dmin", "scale of the sixteen minima"),
+    ],
+    parts: (j) => [
+      bitPairPart("qs", j, "code"),
+      bitsPart("scales", "scale", (j >> 4) * 8, 4),
+      bitsPart("scales", "minimum", (j >> 4) * 8 + 4, 4),
+      halfPart("d", "scale of scales"),
+      halfPart("dmin", "scale of minima"),
+    ],
+    fallback: "q4_0",
+  }),
   encode,
   decode,
 });

@@ -5,12 +5,13 @@
  * Definition: ggml's `quantize_row_q3_K_ref`, `quantize_row_q3_K_impl` and `dequantize_row_q3_K`.
  */
 import type { Codec, EncodeOptions } from "../codec.ts";
+import { bitPairPart, bitsPart, halfPart } from "../element-parts.ts";
 import { readF16, writeF16 } from "../floats/half.ts";
 import { forEachSuperBlock, importanceWeights, recode, storeBitPairs, sumOfSquares, SUPER_BLOCK } from "./k-groups.ts";
 import { packedSignedScale, packSignedScales } from "./k-scales.ts";
 import { refineSignedScale } from "./k-refine.ts";
 import { indexOfLargest, nearestInt, searchSignedScale } from "./k-search.ts";
-import { codesField, scaleField, uniformFormat } from "../uniform-format.ts";
+import { codesField, halfField, scaleField, uniformFormat } from "../uniform-format.ts";
 
 const fround = Math.fround;
 const BLOCK_BYTES = 110;
@@ -88,20 +89,34 @@ function decode(src: Uint8Array, dst: Float32Array): void {
 }
 
 export const q3_K: Codec = Object.freeze({
-  ...uniformFormat("q3_K", 11, SUPER_BLOCK, [
-    codesField("hmask", 32, "third bits; bit b of byte i belongs to element 32 * b + i"),
-    codesField(
-      "qs",
-      64,
-      "low bit pairs; of each 128 elements byte i (0-31) holds elements i, i + 32, i + 64, i + 96, lowest first",
-    ),
-    scaleField(
-      "scales",
-      12,
-      "sixteen 6-bit scales plus 32: low nibbles in bytes 0-7 (0-7 low, 8-15 high), upper bit pairs in bytes 8-11",
-    ),
-    scaleField("d", 2, "scale of the scales, f16"),
-  ]),
+  ...uniformFormat({
+    name: "q3_K",
+    about: "3-bit codes, 6-bit scales per 16, in blocks of 256",
+    ggmlType: 11,
+    blockSize: SUPER_BLOCK,
+    fields: [
+      codesField("hmask", 32, "third bits; bit b of byte i belongs to element 32 * b + i"),
+      codesField(
+        "qs",
+        64,
+        "low bit pairs; of each 128 elements byte i (0-31) holds elements i, i + 32, i + 64, i + 96, lowest first",
+      ),
+      scaleField(
+        "scales",
+        12,
+        "sixteen 6-bit scales plus 32: low nibbles in bytes 0-7 (0-7 low, 8-15 high), upper bit pairs in bytes 8-11",
+      ),
+      halfField("d", "scale of the scales"),
+    ],
+    parts: (j) => [
+      bitPairPart("qs", j, "low bits"),
+      bitsPart("hmask", "high bit", (j & 31) * 8 + (j >> 5), 1),
+      bitsPart("scales", "scale", ((j >> 4) & 7) * 8 + (j >> 7) * 4, 4),
+      bitsPart("scales", "scale, high bits", (8 + ((j >> 4) & 3)) * 8 + (j >> 6) * 2, 2),
+      halfPart("d", "scale of scales"),
+    ],
+    fallback: "q4_0",
+  }),
   encode,
   decode,
 });

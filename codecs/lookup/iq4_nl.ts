@@ -5,11 +5,12 @@
  * + x * x). Codes: the level nearest to x * (1/d), d not yet rounded. Value: d * level.
  */
 import type { Codec, EncodeOptions } from "../codec.ts";
+import { halfPart, nibblePart } from "../element-parts.ts";
 import { readF16, writeF16 } from "../floats/half.ts";
 import { IQ4_LEVELS, nearestLevel, searchLevelScale, squareWeights } from "./iq4-search.ts";
 import { importanceWeights, sumOfSquares } from "../k-quants/k-groups.ts";
 import { writeNibbles } from "../blocks/nibbles.ts";
-import { codesField, scaleField, uniformFormat } from "../uniform-format.ts";
+import { codesField, halfField, uniformFormat } from "../uniform-format.ts";
 
 const fround = Math.fround;
 const BLOCK_SIZE = 32;
@@ -46,10 +47,17 @@ function decode(src: Uint8Array, dst: Float32Array): void {
 }
 
 export const iq4_nl: Codec = Object.freeze({
-  ...uniformFormat("iq4_nl", 20, BLOCK_SIZE, [
-    scaleField("d", 2, "scale, f16"),
-    codesField("qs", 16, "indices of levels: byte j has element j low, element j + 16 high"),
-  ]),
+  ...uniformFormat({
+    name: "iq4_nl",
+    about: "16 fixed uneven levels, a half-precision scale per 32",
+    ggmlType: 20,
+    blockSize: BLOCK_SIZE,
+    fields: [
+      halfField("d", "scale"),
+      codesField("qs", 16, "indices of levels: byte j has element j low, element j + 16 high"),
+    ],
+    parts: (j) => [nibblePart("qs", j, 16), halfPart("d", "scale")],
+  }),
   encode,
   decode,
 });

@@ -6,12 +6,13 @@
  * codes: the level nearest to x * (1 / (d l_b)). d is rounded to f16 only for storing. Value: d * l_b * level.
  */
 import type { Codec, EncodeOptions } from "../codec.ts";
+import { bitsPart, halfPart, nibblePart } from "../element-parts.ts";
 import { readF16, writeF16 } from "../floats/half.ts";
 import { IQ4_LEVELS, nearestLevel, searchLevelScale, squareWeights } from "./iq4-search.ts";
 import { forEachSuperBlock, importanceWeights, sumOfSquares } from "../k-quants/k-groups.ts";
 import { nearestCode } from "../k-quants/k-search.ts";
 import { writeNibbles } from "../blocks/nibbles.ts";
-import { codesField, scaleField, uniformFormat } from "../uniform-format.ts";
+import { codesField, halfField, scaleField, uniformFormat } from "../uniform-format.ts";
 
 const fround = Math.fround;
 const BLOCK_SIZE = 256;
@@ -68,12 +69,25 @@ function decode(src: Uint8Array, dst: Float32Array): void {
 }
 
 export const iq4_xs: Codec = Object.freeze({
-  ...uniformFormat("iq4_xs", 23, BLOCK_SIZE, [
-    scaleField("d", 2, "scale of the scales, f16"),
-    scaleField("scales_h", 2, "upper two bits of the block scales, block b at bit 2b of the little-endian word"),
-    scaleField("scales_l", 4, "lower four bits of the block scales: byte b/2, even blocks low"),
-    codesField("qs", 128, "16 bytes per block of 32: byte j has element j low, element j + 16 high"),
-  ]),
+  ...uniformFormat({
+    name: "iq4_xs",
+    about: "16 fixed uneven levels, 6-bit scales per 32, in blocks of 256",
+    ggmlType: 23,
+    blockSize: BLOCK_SIZE,
+    fields: [
+      halfField("d", "scale of the scales"),
+      scaleField("scales_h", 2, "upper two bits of the block scales, block b at bit 2b of the little-endian word"),
+      scaleField("scales_l", 4, "lower four bits of the block scales: byte b/2, even blocks low"),
+      codesField("qs", 128, "16 bytes per block of 32: byte j has element j low, element j + 16 high"),
+    ],
+    parts: (j) => [
+      nibblePart("qs", j, 16),
+      bitsPart("scales_l", "scale", (j >> 5) * 4, 4),
+      bitsPart("scales_h", "scale, high bits", (j >> 5) * 2, 2),
+      halfPart("d", "scale of scales"),
+    ],
+    fallback: "iq4_nl",
+  }),
   encode,
   decode,
 });

@@ -3,6 +3,7 @@
  * import it lazily (`parseManifest` does).
  */
 import { z } from "zod";
+import { MODEL_FORMATS } from "../read/model.ts";
 import { MANIFEST_VERSION } from "./manifest-keys.ts";
 
 const name = z.string().min(1).max(256);
@@ -37,7 +38,7 @@ export const manifestSchema = z.object({
   format: z.literal(MANIFEST_VERSION),
   tool: z.object({ name, version: name }),
   source: z.object({
-    format: z.enum(["gguf", "safetensors"]),
+    format: z.enum(MODEL_FORMATS),
     files: z.array(z.object({ name: z.string(), bytes: count })),
     /** Over all tensors' source hashes, in input order. */
     hash: hash.optional(),

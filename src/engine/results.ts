@@ -1,4 +1,5 @@
 /** What came back from the workers, put together: bands to tensors, tensors to totals, always in order. */
+import { isQuantized } from "../../codecs/codec.ts";
 import { findFormat } from "../../codecs/registry.ts";
 import { combineHashes } from "../verify/xxh64.ts";
 import { cosineOf, ERROR_SUM_COUNT, nmseOf } from "../verify/error-sums.ts";
@@ -60,7 +61,7 @@ export interface PooledResult extends Pick<TensorResult, "sums" | "products"> {
  */
 export function pooledQuality(results: readonly PooledResult[]): Quality | undefined {
   const compared = results.filter((result) => result.sums !== undefined);
-  const quantized = compared.filter(({ codec }) => findFormat(codec)?.kind !== "float");
+  const quantized = compared.filter(({ codec }) => isQuantized(findFormat(codec)!));
   const pooled = quantized.length > 0 ? quantized : compared;
   if (pooled.length === 0) return undefined;
   const products = pooled.flatMap((result) => (result.products === undefined ? [] : [result.products]));

@@ -37,7 +37,7 @@ export function requireSameModel(imatrix: Imatrix, tensors: readonly Tensor[]): 
 
 /**
  * Refuses types that come out as noise without importance.
- * @param needed types that need it in this recipe, beside those that always do
+ * @param needed types that need it in this recipe
  * @throws QuantizeError `usage` without a matrix, `bad-data` when the matrix lacks the tensor
  */
 export function requireImportance(

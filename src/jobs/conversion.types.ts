@@ -3,11 +3,12 @@
  * it, tests compare it.
  */
 import type { Effort } from "../../codecs/codec.ts";
-import type { Compat } from "../container/carrier.ts";
+import type { Compat } from "../../layouts/compat.ts";
 import type { RunOptions } from "../engine/run-options.ts";
 import type { BackendName } from "../engine/worker/backend.ts";
 import type { RuleHits } from "../plan/plan.ts";
-import type { Quality, QualityBudget, VerifyLevel } from "../verify/quality.types.ts";
+import type { Quality, QualityBudget } from "../verify/quality.types.ts";
+import type { VerifyLevel } from "../verify/verify-level.ts";
 
 /** Options of runs that write a file. */
 export interface ConversionOptions extends RunOptions, QualityBudget {
@@ -46,7 +47,7 @@ export interface TensorReport {
   readonly bitsPerWeight: number;
   /** Absent when nothing was encoded (a copy, a repacking), or at verify level `off`. */
   readonly quality?: Quality;
-  /** Why this codec: see TensorPlan. */
+  /** Why this codec and layout, in words: see `reasonText`. */
   readonly reason: string;
   readonly isFallback: boolean;
   /** Hash of the bytes read and of the bytes written, 16 hexadecimal digits: see docs/architecture.md. */

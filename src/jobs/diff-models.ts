@@ -1,5 +1,6 @@
 /** What differs between two model files: metadata, tensors, and how far their weights are apart. */
 import type { RunOptions } from "../engine/run-options.ts";
+import { withEngine } from "../engine/start-engine.ts";
 import { runComparison } from "./run-comparison.ts";
 import { rowCount, type Metadata, type MetadataValue, type Model, type Tensor } from "../read/model.ts";
 import { openModel } from "../open/open-model.ts";
@@ -121,7 +122,8 @@ async function withErrors(
     metadata: new Map(),
     tensors: model.tensors.filter(({ name }) => names.has(name)),
   });
-  const compared = await runComparison(part(b), part(a), { ...options, verify: "weights" });
+  const comparison = { ...options, verify: "weights" } as const;
+  const compared = await withEngine(options, (engine) => runComparison(part(b), part(a), comparison, engine));
   const byName = new Map(compared.tensors.map(({ name, quality }) => [name, quality]));
   return tensors.map((tensor) => {
     const quality = byName.get(tensor.name);

@@ -7,16 +7,17 @@ import { manifestOf } from "../container/manifest.ts";
 import { requireQuality } from "../verify/budget.ts";
 import type { RunOptions } from "../engine/run-options.ts";
 import type { ComparedTensor, VerificationReport } from "./conversion.types.ts";
-import type { QualityBudget, VerifyLevel } from "../verify/quality.types.ts";
+import type { QualityBudget } from "../verify/quality.types.ts";
+import type { ComparisonLevel } from "../verify/verify-level.ts";
 import { sharedTensor } from "../engine/tensor-jobs.ts";
 import { planJobMemory } from "../engine/plan-memory.ts";
 import { pooledQuality, qualityOf } from "../engine/results.ts";
 import { runTasks } from "../engine/run-tasks.ts";
-import { withEngine, type Engine } from "../engine/start-engine.ts";
+import type { Engine } from "../engine/start-engine.ts";
 import type { TensorJob } from "../engine/worker/tasks.types.ts";
 
 export interface ComparisonOptions extends RunOptions, QualityBudget {
-  readonly verify?: Exclude<VerifyLevel, "off">;
+  readonly verify?: ComparisonLevel;
 }
 
 /** Every tensor beside its original. @throws QuantizeError `incompatible` when the models differ in names or shapes */
@@ -44,6 +45,7 @@ function pairsOf(model: Model, original: Model): { readonly written: Tensor; rea
 }
 
 /**
+ * @param engine started with the same options, for this run only
  * @returns qualities as the conversion reported them, and whether the bytes are still those of the manifest
  * @throws QuantizeError `incompatible`; `budget` when bytes are damaged or a bound is missed
  */
@@ -51,9 +53,8 @@ export async function runComparison(
   model: Model,
   original: Model,
   options: ComparisonOptions,
-  engine?: Engine,
+  engine: Engine,
 ): Promise<VerificationReport> {
-  if (engine === undefined) return withEngine(options, (own) => runComparison(model, original, options, own));
   const { pool, backend } = engine;
   const start = performance.now();
   const { verify = "kernels", onProgress, signal } = options;

@@ -3,6 +3,7 @@
  * The main thread schedules and counts; it never sees a weight.
  */
 import type { Plan, TensorPlan } from "../plan/plan.ts";
+import { isFallback, reasonText } from "../plan/reason.ts";
 import { learnedBytes } from "../plan/table-count.ts";
 import { elementCount } from "../read/model.ts";
 import { storedBytes, storedCodebookBytes } from "../read/read-tensor.ts";
@@ -16,21 +17,20 @@ import { outputSet } from "../write/output-set.ts";
 import { planMemory } from "../engine/plan-memory.ts";
 import { pooledQuality, qualityOf, type TensorResult } from "../engine/results.ts";
 import { runTasks } from "../engine/run-tasks.ts";
-import { withEngine, type Engine } from "../engine/start-engine.ts";
+import type { Engine } from "../engine/start-engine.ts";
 
 /**
  * Converts every tensor of a plan into a new GGUF file.
  * @param outputPath the file to write; it appears when everything went well, and not before
- * @param engine started with the same options, for this run only; absent: one of its own
+ * @param engine started with the same options, for this run only
  * @throws QuantizeError: `output-exists`, `io`, `no-room`, `bad-data`, `budget`; failures of a worker as it threw them
  */
 export async function runConversion(
   plan: Plan,
   outputPath: string,
-  options: ConversionOptions = {},
-  engine?: Engine,
+  options: ConversionOptions,
+  engine: Engine,
 ): Promise<ConversionReport> {
-  if (engine === undefined) return withEngine(options, (own) => runConversion(plan, outputPath, options, own));
   const start = performance.now();
   const { verify = "kernels", effort = "normal", onProgress, signal } = options;
   const { pool, backend } = engine;
@@ -96,7 +96,7 @@ export async function runConversion(
 }
 
 function tensorReport(planned: TensorPlan, result: TensorResult): TensorReport {
-  const { tensor, codec, layout, tables, byteLength, reason, isFallback } = planned;
+  const { tensor, codec, layout, tables, byteLength, reason } = planned;
   const weights = elementCount(tensor.shape);
   const bookBytes = learnedBytes(planned);
   const quality = qualityOf(result);
@@ -111,8 +111,8 @@ function tensorReport(planned: TensorPlan, result: TensorResult): TensorReport {
     codebookBytes: bookBytes,
     bitsPerWeight: (8 * (byteLength + bookBytes)) / weights,
     ...(quality === undefined ? {} : { quality }),
-    reason,
-    isFallback,
+    reason: reasonText(reason),
+    isFallback: isFallback(reason),
     sourceHash: formatHash(result.sourceHash),
     hash: formatHash(result.hash),
     seconds: result.seconds,

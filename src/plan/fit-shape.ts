@@ -1,7 +1,9 @@
 /** From what was asked for to what a tensor's shape allows: block sizes along the row, groups of rows in a layout. */
+import { isQuantized } from "../../codecs/codec.ts";
 import { findFormat } from "../../codecs/registry.ts";
 import { findLayout } from "../../layouts/registry.ts";
 import { rowCount, sliceCount, type Tensor } from "../read/model.ts";
+import type { Chooser, Misfit, Reason } from "./reason.ts";
 import { resolveLayout } from "./recipes/resolve-target.ts";
 import { rowsFit, shapeFallback } from "./recipes/shape-fallback.ts";
 import { isRowLookup } from "./recipes/tensor-role.ts";
@@ -12,8 +14,7 @@ export interface Wish {
   readonly type: string;
   readonly layout: string;
   readonly tables: number | "auto";
-  /** Who asked: `scheme`, `mix`, `rule 2`, ... */
-  readonly reason: string;
+  readonly chooser: Chooser;
   /** The rule that asks for it names the type in which the tensor is stored. */
   readonly namesStored?: boolean;
 }
@@ -24,51 +25,56 @@ export interface TypeChoice {
   readonly codec: string;
   readonly layout: string;
   readonly tables: number | "auto";
-  readonly reason: string;
-  readonly isFallback: boolean;
+  readonly reason: Reason;
 }
 
-/** A type that GGUF can hold without loss of the tensor's values: its own, where GGUF has a number for it. */
-export function storableType(tensor: Tensor): string {
-  const format = findFormat(tensor.codec);
-  return format === undefined || format.ggmlType !== undefined || format.kind === "codebook" ? tensor.codec : "f16";
+/** A type that a GGUF file can hold without loss of the tensor's values: its own, but for floats without a number. */
+export function storableType({ codec }: Tensor): string {
+  const format = findFormat(codec);
+  return format?.kind === "float" && format.ggmlType === undefined ? "f16" : codec;
 }
 
 /** Why the rows of a tensor cannot take a layout, or undefined when they can. */
-function layoutProblem(codec: string, layoutName: string, rows: number): string | undefined {
+function layoutMisfit(codec: string, layoutName: string, rows: number): Misfit | undefined {
   if (layoutName === "rows") return undefined;
-  const format = findFormat(codec);
-  const layout = format === undefined ? undefined : findLayout(format, layoutName);
-  if (layout === undefined) return `${codec} does not come in ${layoutName}`;
-  return rows % layout.rowsPerGroup === 0 ? undefined : `${rows} rows do not divide by ${layout.rowsPerGroup}`;
+  const layout = findLayout(findFormat(codec)!, layoutName);
+  if (layout === undefined) return { code: "no-layout", codec, layout: layoutName };
+  const { rowsPerGroup } = layout;
+  return rows % rowsPerGroup === 0 ? undefined : { code: "group-misfit", rows, rowsPerGroup };
 }
 
-/** Floats have nothing to interleave, and tensors read by row number must keep their rows whole. */
+/** Why the rows of a tensor cannot be cut into blocks of a type, or undefined when they can. */
+function blockMisfit(codec: string, rowLength: number): Misfit | undefined {
+  if (rowsFit(codec, rowLength)) return undefined;
+  return { code: "block-misfit", codec, rowLength, blockSize: findFormat(codec)!.blockSize };
+}
+
+/** Plain numbers have nothing to interleave, and tensors read by row number must keep their rows whole. */
 function isPackable(tensor: Tensor, codec: string): boolean {
   const format = findFormat(codec);
-  return format !== undefined && format.kind !== "float" && !isRowLookup(tensor.name);
+  return format !== undefined && isQuantized(format) && !isRowLookup(tensor.name);
 }
 
 /**
  * Fits a wish to the tensor's shape. The type decides first: a tensor that falls back to another type still takes the
  * layout, if it can.
- * @param keep where the type does not fit, leave the tensor as it is stored instead of taking the nearest type
+ * @param keepsMisfits where the type does not fit, leave the tensor as it is stored instead of taking the nearest type
  */
-export function fitShape(tensor: Tensor, wish: Wish, keep: boolean): TypeChoice {
-  const { tables } = wish;
-  const wanted = wish.type === "keep" ? storableType(tensor) : wish.type;
-  let codec = wanted;
-  let reason = wish.type === "keep" ? `${wish.reason}: keep` : wish.reason;
-  let isFallback = false;
-  if (wanted !== tensor.codec && !rowsFit(wanted, tensor.shape[0]!)) {
-    codec = keep ? storableType(tensor) : shapeFallback(wanted, tensor.shape[0]!);
-    const blockSize = findFormat(wanted)!.blockSize;
-    reason = `${keep ? "kept" : "fallback"}: rows of ${tensor.shape[0]} do not divide by ${blockSize} (${wanted})`;
-    isFallback = true;
-  }
+export function fitShape(tensor: Tensor, wish: Wish, keepsMisfits: boolean): TypeChoice {
+  const { tables, chooser } = wish;
+  const keeps = wish.type === "keep";
+  const wanted = keeps ? storableType(tensor) : wish.type;
+  const rowLength = tensor.shape[0]!;
+  const typeMisfit = wanted === tensor.codec ? undefined : blockMisfit(wanted, rowLength);
+  const instead = keepsMisfits ? storableType(tensor) : shapeFallback(wanted, rowLength);
+  const codec = typeMisfit === undefined ? wanted : instead;
   const rows = rowCount(tensor.shape) / sliceCount(tensor.shape);
   const layout = isPackable(tensor, codec) ? resolveLayout(wish.layout, findFormat(codec), rows) : "rows";
-  const problem = layoutProblem(codec, layout, rows);
-  if (problem === undefined) return { tensor, codec, layout, tables, reason, isFallback };
-  return { tensor, codec, layout: "rows", tables, reason: isFallback ? reason : `rows: ${problem}`, isFallback: true };
+  const rowsMisfit = layoutMisfit(codec, layout, rows);
+  const misfit = typeMisfit ?? rowsMisfit;
+  const reason: Reason =
+    misfit === undefined
+      ? { code: "chosen", chooser, keeps }
+      : { code: "misfit", misfit, keeps: keepsMisfits && misfit === typeMisfit };
+  return { tensor, codec, layout: rowsMisfit === undefined ? layout : "rows", tables, reason };
 }

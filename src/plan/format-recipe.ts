@@ -5,12 +5,13 @@ import { whyKept } from "./eligibility.ts";
 import type { Plan, TensorPlan } from "./plan.ts";
 import type { RecipeFile } from "./recipes/recipe-file.types.ts";
 import type { Recipe, Rule } from "./recipes/recipe.types.ts";
+import { CONDITION_NAMES, RULE_CONDITIONS } from "./recipes/rule-conditions.ts";
 import { layerOf } from "./recipes/tensor-role.ts";
 
 const HEAD = ` A recipe: the scheme's type for most tensors, and rules of which the first that holds decides.
  Rules of your own go under a top-level key "rules": they come before the scheme's.
- Conditions: from (stored type), match (regular expression), role, layers, gqa, experts, imatrix, architecture, stacked,
- rowsFit, is70B.
+ A rule says type, layout or tables, and for which tensors: all its conditions must hold.
+${CONDITION_NAMES.map((name) => `   ${name.padEnd(13)} ${RULE_CONDITIONS[name].about}`).join("\n")}
  Run it with: quantize <model> --recipe <this file>`;
 
 function rulesOnLines(map: unknown): void {
@@ -53,7 +54,7 @@ function kindOf({ tensor }: TensorPlan): string {
  * one. Fallbacks are written down as the types they fell back to.
  */
 export function recipeForModel(plan: Plan): RecipeFile {
-  const decided = plan.tensors.filter((t) => whyKept(t.tensor) === undefined && t.reason !== "kept: --leave-output");
+  const decided = plan.tensors.filter((t) => whyKept(t.tensor) === undefined && t.reason.code !== "output-left");
   const weights = new Map<string, number>();
   for (const { codec, tensor } of decided) weights.set(codec, (weights.get(codec) ?? 0) + elementCount(tensor.shape));
   const type = [...weights].sort((a, b) => b[1] - a[1])[0]?.[0] ?? "keep";

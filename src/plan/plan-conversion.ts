@@ -1,6 +1,6 @@
 /** From a model and what people ask for to a plan: type, layout, size and place of every tensor. */
 import { MAX_TABLES } from "../../codecs/codebooks/codebook-format.ts";
-import { rowBytes, type CodebookFormat } from "../../codecs/codec.ts";
+import { isQuantized, rowBytes, type CodebookFormat } from "../../codecs/codec.ts";
 import { findFormat, isCodebookFormat } from "../../codecs/registry.ts";
 import { QuantizeError } from "../errors.ts";
 import { FIXED_TABLE_LENGTH, FIXED_TABLE_NAMES, fixedTables } from "../fit/fixed-tables.ts";
@@ -60,18 +60,18 @@ function planTensor(
   recipe: Recipe,
   { imatrix, tablesFrom }: PlanOptions,
 ): Omit<TensorPlan, "file" | "byteOffset"> {
-  const { tensor, codec, layout, reason, isFallback } = choice;
+  const { tensor, codec, layout, reason } = choice;
   const byteLength = plannedBytes(tensor, codec);
   const tables = plannedTables(tensor, choice, byteLength, tablesFrom);
   const isEncoded = codec !== tensor.codec;
   const importance = isEncoded ? importanceOf(tensor, imatrix) : undefined;
   if (isEncoded) requireImportance(tensor, codec, importance, imatrix, recipe.needsImatrix ?? []);
   return {
-    ...{ tensor, codec, layout, reason, isFallback, byteLength },
+    ...{ tensor, codec, layout, reason, byteLength },
     ...(tables === undefined ? {} : { tables }),
     ...(tables === undefined || tablesFrom === undefined || !isEncoded ? {} : { tablesFrom }),
     // Floats are rounded, not searched for: importance changes nothing there.
-    ...(importance === undefined || findFormat(codec)!.kind === "float" ? {} : { importance }),
+    ...(importance === undefined || !isQuantized(findFormat(codec)!) ? {} : { importance }),
   };
 }
 
@@ -99,7 +99,7 @@ export function planConversion(model: Model, options: PlanOptions): Plan {
     ends[file] = byteOffset + padTo(planned.byteLength, alignment);
     return { ...planned, file, byteOffset };
   });
-  const searched = tensors.filter((t) => t.codec !== t.tensor.codec && findFormat(t.codec)!.kind !== "float");
+  const searched = tensors.filter((t) => t.codec !== t.tensor.codec && isQuantized(findFormat(t.codec)!));
   const warnings = [...(model.notes ?? []), ...(imatrix === undefined ? [] : imatrixWarnings(imatrix, searched))];
   return {
     ...{ model, tensors, metadata, alignment, ruleHits, warnings },

@@ -7,10 +7,12 @@ import { basename } from "node:path";
 import { findFormat, isCodebookFormat } from "../../codecs/registry.ts";
 import type { Codebook, CodebookFormat } from "../../codecs/codec.ts";
 import type { Plan } from "../plan/plan.ts";
+import { reasonText } from "../plan/reason.ts";
 import { fileMetadata } from "../plan/split-outputs.ts";
 import { sliceCount } from "../read/model.ts";
 import { toolVersion } from "../text/version.ts";
-import { carrierOf, type Compat } from "../container/carrier.ts";
+import type { Compat } from "../../layouts/compat.ts";
+import { carrierOf } from "../container/carrier.ts";
 import { ggufHeaderBytes, ggufHeaderSize, type GgufHeader, type HeaderTensor } from "./gguf-header.ts";
 import { ANY_HASH, LONGEST_NUMBER, manifestRoom, manifestText } from "../container/manifest.ts";
 import { MANIFEST_VERSION } from "../container/manifest-keys.ts";
@@ -18,7 +20,7 @@ import type { Manifest, ManifestTensor } from "../container/manifest.ts";
 import { joinCodebooks, withStorageKeys, type StoredCodebooks } from "../container/storage-keys.ts";
 import { plannedLevels } from "../plan/table-count.ts";
 import type { Effort } from "../../codecs/codec.ts";
-import type { VerifyLevel } from "../verify/quality.types.ts";
+import type { VerifyLevel } from "../verify/verify-level.ts";
 import { isCopy } from "../plan/plan.ts";
 
 /** The header of one file. */
@@ -118,7 +120,7 @@ export function planOutputHeader(plan: Plan, options: HeaderOptions): OutputHead
       ...(isCopy(planned) || verify === "off"
         ? {}
         : { quality: { nmse: LONGEST_NUMBER, cosine: LONGEST_NUMBER, kernelError: LONGEST_NUMBER } }),
-      reason: planned.reason,
+      reason: reasonText(planned.reason),
     })),
   );
   const room = manifestRoom(draft);

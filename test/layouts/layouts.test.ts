@@ -155,6 +155,7 @@ test("sizes that do not fit are refused by name", () => {
 const SAMPLE = {
   name: "q4_0",
   kind: "uniform",
+  about: "four bits",
   blockSize: 32,
   blockBytes: 18,
   fields: [

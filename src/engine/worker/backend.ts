@@ -10,7 +10,8 @@ import type { Layout } from "../../../layouts/layout.ts";
 import type { MakeFitSteps } from "../../fit/assign-groups.ts";
 
 /** Which implementation of the hot loops runs; both give the same bytes and the same numbers. */
-export type BackendName = "wasm" | "scalar";
+export const BACKENDS = ["wasm", "scalar"] as const;
+export type BackendName = (typeof BACKENDS)[number];
 
 /** A block format that has its tables. */
 export interface ReadyCodec {

@@ -13,7 +13,7 @@ import type { ProgramName } from "../../forward/programs/registry.ts";
 import type { Model, Tensor } from "../../read/model.ts";
 import type { Band } from "./bands.ts";
 import type { BackendName } from "./backend.ts";
-import type { VerifyLevel } from "../../verify/quality.types.ts";
+import type { VerifyLevel } from "../../verify/verify-level.ts";
 
 /** One tensor's way from its stored bytes to its target. */
 export interface TensorJob {
