@@ -61,6 +61,11 @@ export interface BlockFormat {
    * weights have no bits of their own (lattice codes): all fields belong to each of them.
    */
   readonly parts?: (column: number) => readonly ElementPart[];
+  /**
+   * What each stored code of a weight stands for, where codes are chosen one by one: with the scale s and the offset o
+   * of its group the weight is s * levels[code] + o.
+   */
+  readonly levels?: readonly number[];
   /** Name of the format for rows that do not divide into blocks of this one; absent: f16, which fits every row. */
   readonly fallback?: string;
   /**

@@ -6,6 +6,7 @@
  * f32. With importance: d, m <= 0 and q by weighted regression, see `searchScaleAndMin`, weighted with
  * importance * sqrt(mean square of the row + x * x). Value: d * q + m, rounded after the product and after the sum.
  */
+import { consecutiveLevels } from "../code-levels.ts";
 import type { BlockFormat, Codec, EncodeOptions, Field } from "../codec.ts";
 import { halfPart } from "../element-parts.ts";
 import { readF16, writeF16 } from "../floats/half.ts";
@@ -71,6 +72,7 @@ export function minBlocks({ bits, ...facts }: MinBlocks): Codec {
       halfField("m", "minimum"),
       ...(hasFifth ? [fifthBitsField, ...codesFields] : codesFields),
     ],
+    levels: consecutiveLevels(hasFifth ? 5 : 4, 0),
     parts: (j) => [...codeParts(j, hasFifth), halfPart("d", "scale"), halfPart("m", "minimum")],
   });
   const { blockBytes } = format;

@@ -4,6 +4,7 @@
  * d = max|x| / 127, q = round(x * (1/d)) with halves away from zero, stored d rounded to f16. Value: d * q.
  * Each operation is rounded to f32, and `1/d` is taken of the unrounded d. Importance is not used.
  */
+import { signedLevels } from "../code-levels.ts";
 import type { Codec } from "../codec.ts";
 import { bitsPart, halfPart } from "../element-parts.ts";
 import { readF16, writeF16 } from "../floats/half.ts";
@@ -45,6 +46,7 @@ export const q8_0: Codec = Object.freeze({
     ggmlType: 8,
     blockSize: BLOCK_SIZE,
     fields: [halfField("d", "scale"), codesField("qs", 32, "signed bytes, element j in byte j")],
+    levels: signedLevels(8),
     parts: (j) => [bitsPart("qs", "code", j * 8, 8), halfPart("d", "scale")],
   }),
   encode,

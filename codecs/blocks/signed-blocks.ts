@@ -6,6 +6,7 @@
  * q = min(2h - 1, trunc(x * (1/d) + h + 0.5)). With importance: d and q by least squares, see `searchSignedScale`, weighted
  * with importance * sqrt(mean square of the row + x * x). Value: d * (q - h), d rounded to f16.
  */
+import { consecutiveLevels } from "../code-levels.ts";
 import type { BlockFormat, Codec, EncodeOptions, Field } from "../codec.ts";
 import { halfPart } from "../element-parts.ts";
 import { readF16, writeF16 } from "../floats/half.ts";
@@ -45,6 +46,7 @@ export function signedBlocks({ bits, ...facts }: SignedBlocks): Codec {
     ...facts,
     blockSize: BLOCK_SIZE,
     fields: [halfField("d", "scale"), ...(hasFifth ? [fifthBitsField, ...codesFields] : codesFields)],
+    levels: consecutiveLevels(bits, -half),
     parts: (j) => [...codeParts(j, hasFifth), halfPart("d", "scale")],
   });
   const { blockBytes } = format;

@@ -4,6 +4,7 @@
  *
  * Value: (d * S_j) * q - (dmin * M_j), each product rounded to f32, d and dmin f16. Encoder: `encodeGroupsOf32`.
  */
+import { consecutiveLevels } from "../code-levels.ts";
 import type { BlockFormat, Codec, ElementPart, EncodeOptions, Field } from "../codec.ts";
 import { bitsPart, halfPart, nibblePart } from "../element-parts.ts";
 import { readF16 } from "../floats/half.ts";
@@ -69,6 +70,7 @@ export function affineSuperBlocks({ groups, ...facts }: AffineSuperBlocks): Code
       ),
       ...codesFields,
     ],
+    levels: consecutiveLevels(hasFifth ? 5 : 4, 0),
     parts: (j) => affineParts(j, hasFifth),
   });
   const { blockBytes } = format;

@@ -5,6 +5,7 @@
  * Unweighted, the search minimises the sum of |x| times the magnitude of the error.
  * Definition: ggml's `quantize_row_q2_K_ref`, `quantize_row_q2_K_impl` and `dequantize_row_q2_K`.
  */
+import { consecutiveLevels } from "../code-levels.ts";
 import type { Codec, EncodeOptions } from "../codec.ts";
 import { bitPairPart, bitsPart, halfPart } from "../element-parts.ts";
 import { readF16, writeF16 } from "../floats/half.ts";
@@ -120,6 +121,7 @@ export const q2_K: Codec = Object.freeze({
       halfField("d", "scale of the sixteen scales"),
       halfField("dmin", "scale of the sixteen minima"),
     ],
+    levels: consecutiveLevels(2, 0),
     parts: (j) => [
       bitPairPart("qs", j, "code"),
       bitsPart("scales", "scale", (j >> 4) * 8, 4),

@@ -4,6 +4,7 @@
  * Value: (d * S_j) * (q - 4), S_j -32 ... 31, codes q 0 ... 7, each product rounded to f32, d f16.
  * Definition: ggml's `quantize_row_q3_K_ref`, `quantize_row_q3_K_impl` and `dequantize_row_q3_K`.
  */
+import { consecutiveLevels } from "../code-levels.ts";
 import type { Codec, EncodeOptions } from "../codec.ts";
 import { bitPairPart, bitsPart, halfPart } from "../element-parts.ts";
 import { readF16, writeF16 } from "../floats/half.ts";
@@ -108,6 +109,7 @@ export const q3_K: Codec = Object.freeze({
       ),
       halfField("d", "scale of the scales"),
     ],
+    levels: consecutiveLevels(3, -4),
     parts: (j) => [
       bitPairPart("qs", j, "low bits"),
       bitsPart("hmask", "high bit", (j & 31) * 8 + (j >> 5), 1),

@@ -5,6 +5,7 @@
  * Unweighted, an error counts by the square of the weight; an importance counts as it is.
  * Definition: ggml's `quantize_row_q6_K_ref`, `quantize_row_q6_K_impl` and `dequantize_row_q6_K`.
  */
+import { consecutiveLevels } from "../code-levels.ts";
 import type { Codec, EncodeOptions } from "../codec.ts";
 import { bitPairPart, bitsPart, halfPart, nibblePart } from "../element-parts.ts";
 import { readF16, writeF16 } from "../floats/half.ts";
@@ -93,6 +94,7 @@ export const q6_K: Codec = Object.freeze({
       scaleField("scales", 16, "sixteen signed 8-bit scales, one per 16 elements"),
       halfField("d", "scale of the scales"),
     ],
+    levels: consecutiveLevels(6, -32),
     parts: (j) => [
       nibblePart("ql", j, 64, "low bits"),
       bitPairPart("qh", j, "high bits"),

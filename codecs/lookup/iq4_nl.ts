@@ -56,6 +56,7 @@ export const iq4_nl: Codec = Object.freeze({
       halfField("d", "scale"),
       codesField("qs", 16, "indices of levels: byte j has element j low, element j + 16 high"),
     ],
+    levels: Array.from(IQ4_LEVELS),
     parts: (j) => [nibblePart("qs", j, 16), halfPart("d", "scale")],
   }),
   encode,

@@ -80,6 +80,7 @@ export const iq4_xs: Codec = Object.freeze({
       scaleField("scales_l", 4, "lower four bits of the block scales: byte b/2, even blocks low"),
       codesField("qs", 128, "16 bytes per block of 32: byte j has element j low, element j + 16 high"),
     ],
+    levels: Array.from(IQ4_LEVELS),
     parts: (j) => [
       nibblePart("qs", j, 16),
       bitsPart("scales_l", "scale", (j >> 5) * 4, 4),

@@ -75,6 +75,7 @@ export const mxfp4: Codec = Object.freeze({
       scaleField("e", 1, "scale 2^(e - 127)"),
       codesField("qs", 16, "4-bit floats: byte j has element j low, element j + 16 high"),
     ],
+    levels: Array.from(E2M1_DOUBLED),
     parts: (j) => [nibblePart("qs", j, 16), bitsPart("e", "exponent", 0, 8)],
   }),
   encode,

@@ -2,10 +2,18 @@
  * The loops of a calibration over numbers in a thread's own memory, in two implementations with the same bits: the
  * definitions, and their WebAssembly twins. All arrays handed to them come from `floats` or `bytes`.
  */
+import type { Codec } from "../../../codecs/codec.ts";
 import { multiply, packPanel, type Product } from "../../forward/numerics/multiply.ts";
 import { allocator } from "../../allocator.ts";
 import { packColumns, transpose } from "./arrange.ts";
 import { roundBlock, type RoundTask } from "./round-block.ts";
+
+/** A codec on arrays of an algebra. */
+export interface BoundCodec {
+  /** Rows of f32 to blocks; importance: one f32 for each column. */
+  encode(src: Float32Array, dst: Uint8Array, rowLength: number, importance: Float32Array): void;
+  decode(src: Uint8Array, dst: Float32Array): void;
+}
 
 export interface Algebra {
   readonly name: "wasm" | "scalar";
@@ -17,6 +25,8 @@ export interface Algebra {
   packColumns: typeof packColumns;
   transpose: typeof transpose;
   roundBlock(task: RoundTask): void;
+  /** @param codec of a self-contained format that can be written */
+  bindCodec(codec: Codec): BoundCodec;
 }
 
 export function scalarAlgebra(): Algebra {
@@ -29,6 +39,10 @@ export function scalarAlgebra(): Algebra {
     packColumns,
     transpose,
     roundBlock,
+    bindCodec: (codec) => ({
+      encode: (src, dst, rowLength, importance) => codec.encode!(src, dst, { rowLength, importance }),
+      decode: codec.decode,
+    }),
   };
 }
 
@@ -68,6 +82,17 @@ export function wasmAlgebra(module: WebAssembly.Module, byteLength: number): Alg
     },
     transpose(src, stride, rows, columns, out, outStride) {
       functions["transpose_f32"]!(src.byteOffset, stride, rows, columns, out.byteOffset, outStride);
+    },
+    bindCodec(codec) {
+      const encode = functions[`encode_${codec.name}`];
+      const decode = functions[`decode_${codec.name}`];
+      if (encode === undefined || decode === undefined) return scalarAlgebra().bindCodec(codec);
+      return {
+        encode(src, dst, rowLength, importance) {
+          encode(src.byteOffset, dst.byteOffset, src.length / rowLength, rowLength, importance.byteOffset);
+        },
+        decode: (src, dst) => void decode(src.byteOffset, dst.byteOffset, dst.length / codec.blockSize),
+      };
     },
     roundBlock({
       rows,
