@@ -24,7 +24,9 @@ export function formatGrid(format: BlockFormat, algebra: Algebra): FormatGrid {
   if (levels === undefined) throw new RangeError(`${format.name}: codes are not chosen one by one`);
   const rising = [...new Set(levels)].sort((a, b) => a - b);
   const isWhole = rising.every((level, i) => level === rising[0]! + i);
-  const unit = isWhole ? levels.indexOf(1) : levels.indexOf(rising.reduce((a, b) => (Math.abs(b) > Math.abs(a) ? b : a)));
+  const unit = isWhole
+    ? levels.indexOf(1)
+    : levels.indexOf(rising.reduce((a, b) => (Math.abs(b) > Math.abs(a) ? b : a)));
   const zero = levels.indexOf(0);
   const common = {
     bits: codeBitsOf(format),

@@ -5,19 +5,59 @@
 import { makeAttention } from "./attention.ts";
 import { makeFeedForward } from "./feed-forward.ts";
 import { tanhF32 } from "./numerics/row-functions.ts";
-import type { Pass, PassContext } from "./pass.types.ts";
+import type { Pass, PassContext, PassSteps, Sequence } from "./pass.types.ts";
 import { matrixForm, multiplyAll, quantizeRows, readMatrixRows } from "./projections.ts";
 import { makeRowSteps } from "./row-steps.ts";
 
 const { fround } = Math;
 
 export function makePass(context: PassContext): Pass {
-  const { bench, hyper, weights, buffers, observe } = context;
+  const { bench, hyper, weights, buffers } = context;
   const { numerics } = bench;
   const steps = makeRowSteps(context);
   const { vectorOf, eachRow, normed, rowsFor } = steps;
   const attention = makeAttention(context, steps);
   const feedForward = makeFeedForward(context, steps);
+
+  function* layerSteps(index: number, sequences: readonly Sequence[]): PassSteps {
+    const layer = weights.layers[index]!;
+    const rows = sequences.reduce((sum, { count }) => sum + count, 0);
+    const input = yield* attention(index, layer, sequences, rows);
+    yield* feedForward(layer, hyper.rules.isParallel ? input : undefined, rows);
+  }
+
+  function* logitsSteps(rows: Uint32Array, out: Float32Array): PassSteps {
+    const { matrix, bias } = weights.output;
+    const { width, logitScale, logitSoftcap } = hyper;
+    const input = rowsFor(buffers.normed, width, [matrix]);
+    eachRow(rows.length, (first, count) => {
+      for (let n = first; n < first + count; n++) {
+        const state = buffers.state.subarray(rows[n]! * width, (rows[n]! + 1) * width);
+        normed(weights.outputNorm, state, buffers.normed.subarray(n * width, (n + 1) * width));
+      }
+      quantizeRows(bench, input, first, count);
+    });
+    yield { matrices: [matrix], activations: input, rows: rows.length };
+    multiplyAll(bench, [
+      {
+        matrix,
+        slice: 0,
+        input,
+        rows: { first: 0, count: rows.length },
+        out,
+        outStride: matrix.rows,
+        ...(bias && { bias: vectorOf(bias) }),
+      },
+    ]);
+    if (logitScale === 1 && logitSoftcap === undefined) return;
+    eachRow(rows.length, (first, count) => {
+      for (let i = first * matrix.rows; i < (first + count) * matrix.rows; i++) {
+        const scaled = fround(out[i]! * fround(logitScale));
+        const cap = fround(logitSoftcap ?? 1);
+        out[i] = logitSoftcap === undefined ? scaled : fround(tanhF32(fround(scaled / cap)) * cap);
+      }
+    });
+  }
 
   return {
     embed(tokens) {
@@ -40,43 +80,14 @@ export function makePass(context: PassContext): Pass {
         }
       });
     },
-    layer(index, sequences) {
-      const layer = weights.layers[index]!;
-      const rows = sequences.reduce((sum, { count }) => sum + count, 0);
-      const input = attention(index, layer, sequences, rows);
-      feedForward(layer, hyper.rules.isParallel ? input : undefined, rows);
-    },
-    logits(rows, out) {
-      const { matrix, bias } = weights.output;
-      const { width, logitScale, logitSoftcap } = hyper;
-      const input = rowsFor(buffers.normed, width, [matrix]);
-      eachRow(rows.length, (first, count) => {
-        for (let n = first; n < first + count; n++) {
-          const state = buffers.state.subarray(rows[n]! * width, (rows[n]! + 1) * width);
-          normed(weights.outputNorm, state, buffers.normed.subarray(n * width, (n + 1) * width));
-        }
-        quantizeRows(bench, input, first, count);
-      });
-      observe?.({ matrices: [matrix], activations: input, rows: rows.length });
-      multiplyAll(bench, [
-        {
-          matrix,
-          slice: 0,
-          input,
-          rows: { first: 0, count: rows.length },
-          out,
-          outStride: matrix.rows,
-          ...(bias && { bias: vectorOf(bias) }),
-        },
-      ]);
-      if (logitScale === 1 && logitSoftcap === undefined) return;
-      eachRow(rows.length, (first, count) => {
-        for (let i = first * matrix.rows; i < (first + count) * matrix.rows; i++) {
-          const scaled = fround(out[i]! * fround(logitScale));
-          const cap = fround(logitSoftcap ?? 1);
-          out[i] = logitSoftcap === undefined ? scaled : fround(tanhF32(fround(scaled / cap)) * cap);
-        }
-      });
-    },
+    layer: (index, sequences) => finish(layerSteps(index, sequences)),
+    layerSteps,
+    logits: (rows, out) => finish(logitsSteps(rows, out)),
+    logitsSteps,
   };
+}
+
+/** Carries out all steps. */
+function finish(steps: PassSteps): void {
+  while (steps.next().done !== true);
 }

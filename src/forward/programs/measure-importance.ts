@@ -5,7 +5,7 @@
 import { makeNumerics, numericsLimits, workbench, type ProgramModel } from "../member.ts";
 import { headMemoryBytes } from "../numerics/wasm-numerics.ts";
 import { makePass } from "../pass.ts";
-import type { Observer, Sequence } from "../pass.types.ts";
+import type { PassInput, Sequence } from "../pass.types.ts";
 import { openStream, type StreamPlace } from "../streams.ts";
 import type { Team } from "../team.ts";
 import type { ProgramReport } from "./program.types.ts";
@@ -51,7 +51,7 @@ export function measureImportance(
     return memory;
   };
 
-  const observe: Observer = ({ matrices, activations, rows, rowsOf }) => {
+  const measure = ({ matrices, activations, rows, rowsOf }: PassInput): void => {
     const found = sums.get(matrices[0]!.tensor.name);
     if (found === undefined) return;
     const { floats, columns } = activations;
@@ -74,7 +74,7 @@ export function measureImportance(
     });
   };
 
-  const pass = makePass({ bench: workbench(team, numerics, model), hyper, weights, buffers, headMemory, observe });
+  const pass = makePass({ bench: workbench(team, numerics, model), hyper, weights, buffers, headMemory });
   const stream = openStream(team, setup.stream, buffers.state, hyper.width);
   const windows = tokens.length / context;
   const steps = hyper.layers + 1 + Number(logits !== undefined);
@@ -90,7 +90,7 @@ export function measureImportance(
           count: context,
           position: 0,
         }));
-        pass.layer(step - 1, sequences);
+        for (const input of pass.layerSteps(step - 1, sequences)) measure(input);
       }
       if (step > hyper.layers) observeOutput(rows);
       else stream.save(row, rows);
