@@ -47,24 +47,30 @@ export interface Band {
   };
 }
 
-export function makeBand(algebra: Algebra, rows: number, size: number): Band {
-  const floats = (): Float32Array => algebra.floats(rows * size);
-  const blockFloats = (): Float32Array => algebra.floats(rows * BLOCK);
+/** Memory that bands of any size share, one at a time. */
+export type BandPool = Omit<Band, "rows" | "size">;
+
+/**
+ * @param weights rows times columns of a band at most
+ * @param size columns at most
+ * @param rows at most
+ */
+export function makeBandPool(algebra: Algebra, weights: number, size: number, rows: number): BandPool {
   const wide = Math.max(size, BLOCK);
+  const floats = (): Float32Array => algebra.floats(weights);
+  const blockFloats = (): Float32Array => algebra.floats(rows * BLOCK);
   return {
     algebra,
-    rows,
-    size,
     weights: floats(),
     wanted: floats(),
     left: floats(),
     values: floats(),
-    codes: algebra.bytes(rows * size),
+    codes: algebra.bytes(weights),
     scales: floats(),
     offsets: floats(),
     factorRows: algebra.floats(wide * BLOCK),
     panel: algebra.floats(wide * BLOCK),
-    sums: algebra.floats(rows * wide),
+    sums: algebra.floats(Math.max(weights + rows * PANEL_ROWS, BLOCK * BLOCK)),
     small: blockFloats(),
     block: {
       gradients: blockFloats(),
@@ -79,11 +85,29 @@ export function makeBand(algebra: Algebra, rows: number, size: number): Band {
   };
 }
 
-/** Bytes of a band in the algebra's memory. */
-export function bandBytes(rows: number, size: number): number {
+/** Bytes of a pool in the algebra's memory. */
+export function bandPoolBytes(weights: number, size: number, rows: number): number {
   const wide = Math.max(size, BLOCK);
-  const floats = 6 * rows * size + 2 * wide * BLOCK + rows * wide + 7 * rows * BLOCK + BLOCK * BLOCK + BLOCK;
-  return 4 * floats + rows * size + rows * BLOCK + 24 * 128;
+  const floats = 7 * weights + rows * PANEL_ROWS + 2 * wide * BLOCK + 7 * rows * BLOCK + 2 * BLOCK * BLOCK + BLOCK;
+  return 4 * floats + weights + rows * BLOCK + 24 * 128;
+}
+
+/** A band of so many rows, a multiple of four, in a pool's memory. */
+export function bandOf(pool: BandPool, rows: number, size: number): Band {
+  const part = <T extends Float32Array | Uint8Array>(array: T): T => array.subarray(0, rows * size) as T;
+  const { weights, wanted, left, values, codes, scales, offsets } = pool;
+  return {
+    ...pool,
+    rows,
+    size,
+    weights: part(weights),
+    wanted: part(wanted),
+    left: part(left),
+    values: part(values),
+    codes: part(codes),
+    scales: part(scales),
+    offsets: part(offsets),
+  };
 }
 
 const upTo = (count: number): number => Math.ceil(count / PANEL_ROWS) * PANEL_ROWS;

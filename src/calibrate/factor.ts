@@ -166,13 +166,16 @@ export function inversesLength(size: number): number {
 }
 
 /**
- * Adds damping to the diagonal.
- * @param ratio tokens for each column: 1% of the mean diagonal from 16 on, 10% up to 4, in between by the logarithm
- * @returns what was added; 1 where there was nothing at all
+ * What is added to the diagonal, for so many tokens for each column: 1% of its mean from 16 on, 10% up to 4, in between
+ * along two straight lines; 1 where there was nothing at all.
  */
-export function damp(matrix: UpperMatrix, ratio: number): number {
+export function dampingFor(matrix: UpperMatrix, ratio: number): number {
   const mean = meanDiagonal(matrix);
-  const added = mean > 0 ? fround(mean * dampingOf(ratio)) : 1;
+  return mean > 0 ? fround(mean * dampingPart(ratio)) : 1;
+}
+
+/** Adds damping to the diagonal. */
+export function damp(matrix: UpperMatrix, added: number): void {
   const { size, values } = matrix;
   for (let block = 0; block < blockCount(size); block++) {
     const [start, stride] = [blockStart(size, block), blockStride(size, block)];
@@ -181,11 +184,10 @@ export function damp(matrix: UpperMatrix, ratio: number): number {
       values[at] = fround(values[at]! + added);
     }
   }
-  return added;
 }
 
 /** Damping as a part of the mean diagonal, by tokens for each column. */
-export function dampingOf(ratio: number): number {
+function dampingPart(ratio: number): number {
   if (ratio >= 16) return 0.01;
   if (ratio <= 4) return 0.1;
   // 4, 8, 16 tokens a column: 10%, 3.2%, 1%

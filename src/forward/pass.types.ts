@@ -20,6 +20,8 @@ export interface PassInput {
   readonly activations: ActivationRows;
   /** Rows of `activations` that hold something. */
   readonly rows: number;
+  /** True when the product is added to the states as it is. */
+  readonly isAdded?: boolean;
   /** With experts: which rows each slice is multiplied with. */
   readonly rowsOf?: (slice: number) => Uint32Array;
 }

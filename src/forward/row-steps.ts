@@ -120,7 +120,7 @@ export function makeRowSteps({ bench, hyper, buffers }: PassContext) {
     const { matrix } = projection;
     const input = rowsFor(floats, matrix.columns, [matrix]);
     eachRow(rows, (first, count) => quantizeRows(bench, input, first, count));
-    yield { matrices: [matrix], activations: input, rows };
+    yield { matrices: [matrix], activations: input, rows, isAdded: norm === undefined };
     const out = norm === undefined ? buffers.state : buffers.added;
     multiplyAll(bench, [projected(projection, input, rows, out, norm === undefined ? hyper.residualScale : undefined)]);
     if (norm !== undefined) addToStates(norm, rows);
