@@ -40,8 +40,8 @@ async function convert(input: string, flags: QuantizeFlags, request: PlanRequest
   ]);
   const output = flags.output ?? defaultOutput(input, requestName(request));
   checkSideFiles(flags, input, output);
-  const report = await onEngine(flags, (ears) => {
-    const run = { ...conversionOptionsOf(flags), ...ears, input, output };
+  const report = await onEngine(flags, (listeners) => {
+    const run = { ...conversionOptionsOf(flags), ...listeners, input, output };
     if (request.kind === "export") return exportModel({ ...request.options, ...run }, engine);
     const { options, effort, compat } = request;
     return quantize({ ...options, ...(effort && { effort }), ...(compat && { compat }), ...run }, engine);

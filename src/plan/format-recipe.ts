@@ -7,7 +7,7 @@ import type { RecipeFile } from "./recipes/recipe-file.types.ts";
 import type { Recipe, Rule } from "./recipes/recipe.types.ts";
 import { layerOf } from "./recipes/tensor-role.ts";
 
-const HEAD = ` A recipe: the scheme's type for most tensors, and rules of which the first that holds decides.
+const RECIPE_COMMENT = ` A recipe: the scheme's type for most tensors, and rules of which the first that holds decides.
  Rules of your own go under a top-level key "rules": they come before the scheme's.
  Conditions: from (stored type), match (regular expression), role, layers, gqa, experts, imatrix, architecture, stacked,
  rowsFit, is70B.
@@ -22,7 +22,7 @@ function rulesOnLines(map: unknown): void {
 /** A recipe as YAML with comments; `readRecipe` gives the same recipe back. */
 export function formatRecipe(recipe: RecipeFile): string {
   const document = new Document(recipe, { aliasDuplicateObjects: false });
-  document.commentBefore = HEAD;
+  document.commentBefore = RECIPE_COMMENT;
   rulesOnLines(document.contents);
   if (isMap(document.contents)) rulesOnLines(document.contents.get("scheme", true));
   return document.toString({ lineWidth: 0, flowCollectionPadding: true });

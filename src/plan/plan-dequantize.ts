@@ -3,7 +3,7 @@ import { rowBytes } from "../../codecs/codec.ts";
 import { findFormat } from "../../codecs/registry.ts";
 import { rowCount, type Model, type Tensor } from "../read/model.ts";
 import { placeInDataSection } from "../read/gguf/gguf-types.ts";
-import { storableType } from "./fit-shape.ts";
+import { storableType } from "./adapt-to-shape.ts";
 import { FLOAT_FILE_TYPES } from "./recipes/mixes.ts";
 import { alignmentOf, outputMetadata } from "./output-metadata.ts";
 import type { Plan } from "./plan.ts";

@@ -15,15 +15,15 @@ export const AUTOMATIC_EXPORT = "auto";
  * The stock type of about the same size, and of those the one with the least error (docs/codebooks.md measures them).
  * Rows that do not divide by 256 fall back as everywhere.
  */
-const NEAREST: readonly (Rule & { readonly type: string })[] = [
+const NEAREST_STOCK_TYPES: readonly (Rule & { readonly type: string })[] = [
   { from: ["q5_cb", "q5_cb_g64"], type: "q5_K" },
   { from: ["q4_cb", "q4_cb_g64"], type: "q4_K" },
   { from: ["q3_cb", "q3_cb_g64", "q3_cb2"], type: "q3_K" },
   { from: ["q2_cb", "q2_cb_g64"], type: "q2_K" },
 ];
 
-/** For people who still have the original. */
-const TWICE =
+/** The warning of every export: for people who still have the original model. */
+const ENCODED_TWICE =
   "codebook tensors are encoded a second time: the same types made from the original model are closer to it";
 
 /** What an export leaves to the user. Types, layouts and tables are what it decides itself. */
@@ -42,10 +42,10 @@ function isOurs({ codec }: Pick<Tensor, "codec">): boolean {
 
 /** The stock type that `auto` gives to most weights. */
 function commonestType(tensors: readonly Tensor[]): string {
-  const weights = NEAREST.map(({ from }) =>
+  const weights = NEAREST_STOCK_TYPES.map(({ from }) =>
     tensors.filter(({ codec }) => from!.includes(codec)).reduce((sum, { shape }) => sum + elementCount(shape), 0),
   );
-  return NEAREST[weights.indexOf(Math.max(...weights))]!.type;
+  return NEAREST_STOCK_TYPES[weights.indexOf(Math.max(...weights))]!.type;
 }
 
 /**
@@ -56,7 +56,7 @@ function recipeFor(to: string, ours: readonly Tensor[]): Recipe {
   const name = to.trim();
   if (name.toLowerCase() === AUTOMATIC_EXPORT) {
     const { fileType } = plainRecipe(commonestType(ours));
-    return { name: "stock", type: "keep", rules: NEAREST, ...(fileType !== undefined && { fileType }) };
+    return { name: "stock", type: "keep", rules: NEAREST_STOCK_TYPES, ...(fileType !== undefined && { fileType }) };
   }
   const format = findFormat(name);
   if (format === undefined) {
@@ -106,5 +106,5 @@ export function planExport(model: Model, options: ExportPlanOptions = {}): Plan 
       `tensor "${tensor.name}" would be ${encoding} (${reason}): an export holds stock types in rows`,
     );
   }
-  return { ...plan, warnings: [...plan.warnings, TWICE] };
+  return { ...plan, warnings: [...plan.warnings, ENCODED_TWICE] };
 }

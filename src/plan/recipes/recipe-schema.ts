@@ -6,7 +6,7 @@ import { z } from "zod";
 import type { StatedOptions } from "./recipe-file.types.ts";
 import { ROLES } from "./tensor-role.ts";
 
-const PARTS = ["first-eighth", "first-sixteenth", "more-bits"];
+const LAYER_RANGES = ["first-eighth", "first-sixteenth", "more-bits"];
 const name = z.string().min(1).max(256);
 const count = z.int().min(0).max(65536);
 
@@ -18,8 +18,8 @@ function oneOrMore<T extends z.ZodType>(item: T) {
 }
 
 const layers = z.custom<"first-eighth" | "first-sixteenth" | "more-bits" | number>(
-  (value) => PARTS.includes(value as string) || (Number.isInteger(value) && (value as number) >= 0),
-  { error: `expected ${PARTS.join(", ")}, or a number of layers` },
+  (value) => LAYER_RANGES.includes(value as string) || (Number.isInteger(value) && (value as number) >= 0),
+  { error: `expected ${LAYER_RANGES.join(", ")}, or a number of layers` },
 );
 const tables = z.custom<number | "auto">(
   (value) => value === "auto" || (Number.isInteger(value) && (value as number) >= 1 && (value as number) <= 256),

@@ -1,4 +1,6 @@
-/** From what was asked for to what a tensor's shape allows: block sizes along the row, groups of rows in a layout. */
+/**
+ * Adapting what was asked for to what a tensor's shape allows: block sizes along the row, groups of rows in a layout.
+ */
 import { findFormat } from "../../codecs/registry.ts";
 import { findLayout } from "../../layouts/registry.ts";
 import { rowCount, sliceCount, type Tensor } from "../read/model.ts";
@@ -7,7 +9,7 @@ import { rowsFit, shapeFallback } from "./recipes/shape-fallback.ts";
 import { isRowLookup } from "./recipes/tensor-role.ts";
 
 /** What was asked for, for one tensor. */
-export interface Wish {
+export interface TypeRequest {
   /** A type's registry name, or `keep`. */
   readonly type: string;
   readonly layout: string;
@@ -50,15 +52,15 @@ function isPackable(tensor: Tensor, codec: string): boolean {
 }
 
 /**
- * Fits a wish to the tensor's shape. The type decides first: a tensor that falls back to another type still takes the
- * layout, if it can.
+ * Adapts a request to the tensor's shape: what the tensor becomes. The type decides first: a tensor that falls back to
+ * another type still takes the layout, if it can.
  * @param keep where the type does not fit, leave the tensor as it is stored instead of taking the nearest type
  */
-export function fitShape(tensor: Tensor, wish: Wish, keep: boolean): TypeChoice {
-  const { tables } = wish;
-  const wanted = wish.type === "keep" ? storableType(tensor) : wish.type;
+export function adaptToShape(tensor: Tensor, request: TypeRequest, keep: boolean): TypeChoice {
+  const { tables } = request;
+  const wanted = request.type === "keep" ? storableType(tensor) : request.type;
   let codec = wanted;
-  let reason = wish.type === "keep" ? `${wish.reason}: keep` : wish.reason;
+  let reason = request.type === "keep" ? `${request.reason}: keep` : request.reason;
   let isFallback = false;
   if (wanted !== tensor.codec && !rowsFit(wanted, tensor.shape[0]!)) {
     codec = keep ? storableType(tensor) : shapeFallback(wanted, tensor.shape[0]!);
@@ -67,7 +69,7 @@ export function fitShape(tensor: Tensor, wish: Wish, keep: boolean): TypeChoice 
     isFallback = true;
   }
   const rows = rowCount(tensor.shape) / sliceCount(tensor.shape);
-  const layout = isPackable(tensor, codec) ? resolveLayout(wish.layout, findFormat(codec), rows) : "rows";
+  const layout = isPackable(tensor, codec) ? resolveLayout(request.layout, findFormat(codec), rows) : "rows";
   const problem = layoutProblem(codec, layout, rows);
   if (problem === undefined) return { tensor, codec, layout, tables, reason, isFallback };
   return { tensor, codec, layout: "rows", tables, reason: isFallback ? reason : `rows: ${problem}`, isFallback: true };
