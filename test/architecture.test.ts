@@ -31,6 +31,7 @@ const ROOMS = [
   "src/read/gguf",
   "src/read",
   "src/text",
+  "src/wasm",
   "layouts",
   "codecs",
 ];
