@@ -34,6 +34,7 @@ const ROOMS = [
   "src/read/gguf",
   "src/read",
   "src/text",
+  "src/wasm",
   "layouts",
   "codecs",
 ];

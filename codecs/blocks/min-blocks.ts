@@ -81,9 +81,9 @@ export function minBlocks({ bits, ...facts }: MinBlocks): Codec {
     const codes = new Uint8Array(BLOCK_SIZE);
     const scale = new Float32Array(1);
     const minimum = new Float32Array(1);
-    forEachRowBlock(src, options, (row, start, weights, block) => {
+    forEachRowBlock(src, options, (row, start, errorWeights, block) => {
       const at = block * blockBytes;
-      if (weights) searchScaleAndMin(row, start, BLOCK_SIZE, weights, search, codes, 0, scale, minimum, 0);
+      if (errorWeights) searchScaleAndMin(row, start, BLOCK_SIZE, errorWeights, search, codes, 0, scale, minimum, 0);
       else roundFromMin(row, start, maxCode, codes, scale, minimum);
       writeF16(dst, at, scale[0]!);
       writeF16(dst, at + 2, -minimum[0]!);

@@ -53,10 +53,10 @@ export function signedBlocks({ bits, ...facts }: SignedBlocks): Codec {
 
   function encode(src: Float32Array, dst: Uint8Array, options: EncodeOptions): void {
     const codes = new Uint8Array(BLOCK_SIZE);
-    forEachRowBlock(src, options, (row, start, weights, block) => {
+    forEachRowBlock(src, options, (row, start, errorWeights, block) => {
       const at = block * blockBytes;
-      const d = weights
-        ? searchSignedScale(row, start, BLOCK_SIZE, half, weights, 0, codes, 0)
+      const d = errorWeights
+        ? searchSignedScale(row, start, BLOCK_SIZE, half, errorWeights, 0, codes, 0)
         : roundToExtreme(row, start, half, codes);
       writeF16(dst, at, d);
       if (hasFifth) writeFifthBits(dst, at + AFTER_SCALE, codes);

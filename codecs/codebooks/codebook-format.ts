@@ -14,7 +14,7 @@ import type { BlockFormat, Codebook, CodebookFormat, Effort, EncodeOptions } fro
 import { withBlockBytes } from "../codec.ts";
 import { codebookParts, codeFields, unpackCodes } from "./codebook-codes.ts";
 import { encodeCodebook } from "./codebook-encode.ts";
-import { prepareCodebook } from "./codebook-prepare.ts";
+import { prepareCodebook } from "./prepare-codebook.ts";
 
 /** Tables and levels are numbered by one byte each. */
 export const MAX_TABLES = 256;

@@ -11,7 +11,7 @@ import { bitPairPart, bitsPart, halfPart } from "../element-parts.ts";
 import { readF16, writeF16 } from "../floats/half.ts";
 import {
   forEachSuperBlock,
-  importanceWeights,
+  weighByImportance,
   recode,
   storeBitPairs,
   sumOfSquares,
@@ -36,8 +36,8 @@ const WEIGHTED = weightedSearch(3);
 const codes = new Uint8Array(SUPER_BLOCK);
 const scales = new Float32Array(GROUPS);
 const mins = new Float32Array(GROUPS);
-const weights = new Float32Array(GROUP);
-const groupWeights = new Float32Array(GROUPS);
+const errorWeights = new Float32Array(GROUP);
+const groupErrorWeights = new Float32Array(GROUPS);
 const scaleCodes = new Uint8Array(GROUPS);
 const minCodes = new Uint8Array(GROUPS);
 
@@ -64,8 +64,8 @@ function findScales(x: Float32Array, dst: Uint8Array, at: number): void {
   let maxScale = 0;
   let maxMin = 0;
   for (let j = 0; j < GROUPS; j++) {
-    for (let i = 0; i < GROUP; i++) weights[i] = Math.abs(x[j * GROUP + i]!);
-    searchScaleAndMin(x, j * GROUP, GROUP, weights, PLAIN, codes, j * GROUP, scales, mins, j);
+    for (let i = 0; i < GROUP; i++) errorWeights[i] = Math.abs(x[j * GROUP + i]!);
+    searchScaleAndMin(x, j * GROUP, GROUP, errorWeights, PLAIN, codes, j * GROUP, scales, mins, j);
     if (scales[j]! > maxScale) maxScale = scales[j]!;
     if (mins[j]! > maxMin) maxMin = mins[j]!;
   }
@@ -79,15 +79,15 @@ function findScales(x: Float32Array, dst: Uint8Array, at: number): void {
   writeF16(dst, at + DMIN, maxMin / 15);
 }
 
-/** Scales of the scales and minima are searched for, weighted by the sums of the groups' weights. */
+/** Scales of the scales and minima are searched for, weighted by the sums of the groups' error weights. */
 function findWeightedScales(x: Float32Array, importance: Float32Array, dst: Uint8Array, at: number): void {
   const spread = fround(sumOfSquares(x, 0, SUPER_BLOCK) / SUPER_BLOCK);
   for (let j = 0; j < GROUPS; j++) {
-    groupWeights[j] = importanceWeights(x, j * GROUP, importance, spread, weights);
-    searchScaleAndMin(x, j * GROUP, GROUP, weights, WEIGHTED, codes, j * GROUP, scales, mins, j);
+    groupErrorWeights[j] = weighByImportance(x, j * GROUP, importance, spread, errorWeights);
+    searchScaleAndMin(x, j * GROUP, GROUP, errorWeights, WEIGHTED, codes, j * GROUP, scales, mins, j);
   }
-  writeF16(dst, at + D, searchPositiveScale(scales, 15, groupWeights, scaleCodes));
-  writeF16(dst, at + DMIN, searchPositiveScale(mins, 15, groupWeights, minCodes));
+  writeF16(dst, at + D, searchPositiveScale(scales, 15, groupErrorWeights, scaleCodes));
+  writeF16(dst, at + DMIN, searchPositiveScale(mins, 15, groupErrorWeights, minCodes));
 }
 
 function decode(src: Uint8Array, dst: Float32Array): void {

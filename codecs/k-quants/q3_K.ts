@@ -8,7 +8,7 @@ import { consecutiveLevels } from "../code-levels.ts";
 import type { Codec, EncodeOptions } from "../codec.ts";
 import { bitPairPart, bitsPart, halfPart } from "../element-parts.ts";
 import { readF16, writeF16 } from "../floats/half.ts";
-import { forEachSuperBlock, importanceWeights, recode, storeBitPairs, sumOfSquares, SUPER_BLOCK } from "./k-groups.ts";
+import { forEachSuperBlock, weighByImportance, recode, storeBitPairs, sumOfSquares, SUPER_BLOCK } from "./k-groups.ts";
 import { packedSignedScale, packSignedScales } from "./k-scales.ts";
 import { refineSignedScale } from "./k-refine.ts";
 import { indexOfLargest, nearestInt, searchSignedScale } from "./k-search.ts";
@@ -25,8 +25,8 @@ const GROUPS = SUPER_BLOCK / GROUP;
 const codes = new Uint8Array(SUPER_BLOCK);
 const scales = new Float32Array(GROUPS);
 const scaleCodes = new Uint8Array(GROUPS);
-const weights = new Float32Array(GROUP);
-const groupWeights = new Float32Array(GROUPS);
+const errorWeights = new Float32Array(GROUP);
+const groupErrorWeights = new Float32Array(GROUPS);
 
 function encode(src: Float32Array, dst: Uint8Array, options: EncodeOptions): void {
   forEachSuperBlock(src, options, (x, importance, block) => {
@@ -67,10 +67,10 @@ function findScales(x: Float32Array): number {
 function findWeightedScales(x: Float32Array, importance: Float32Array): number {
   const spread = fround(fround(2 * sumOfSquares(x, 0, SUPER_BLOCK)) / SUPER_BLOCK);
   for (let j = 0; j < GROUPS; j++) {
-    groupWeights[j] = importanceWeights(x, j * GROUP, importance, spread, weights);
-    scales[j] = searchSignedScale(x, j * GROUP, GROUP, 4, weights, 0, codes, j * GROUP);
+    groupErrorWeights[j] = weighByImportance(x, j * GROUP, importance, spread, errorWeights);
+    scales[j] = searchSignedScale(x, j * GROUP, GROUP, 4, errorWeights, 0, codes, j * GROUP);
   }
-  return searchSignedScale(scales, 0, GROUPS, 32, groupWeights, 0, scaleCodes, 0);
+  return searchSignedScale(scales, 0, GROUPS, 32, groupErrorWeights, 0, scaleCodes, 0);
 }
 
 function decode(src: Uint8Array, dst: Float32Array): void {

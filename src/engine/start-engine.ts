@@ -5,7 +5,7 @@
 import { availableParallelism } from "node:os";
 import type { RunOptions } from "./run-options.ts";
 import type { BackendName } from "./worker/backend.ts";
-import { compileWasm, hasWasmSimd } from "./wasm-module.ts";
+import { compileWasm, hasWasmSimd } from "../wasm/wasm-module.ts";
 import { WorkerPool } from "./worker-pool.ts";
 
 export interface Engine {

@@ -7,7 +7,7 @@ import { MIXES, READ_ONLY_MIXES } from "../plan/recipes/mixes.ts";
 import type { Metadata } from "../read/model.ts";
 
 /** Bit that marks a value which a loader guessed. */
-const GUESSED = 1024;
+const GUESSED_BIT = 1024;
 
 /** Number and name of what has a number. */
 function labels(things: readonly { readonly name: string; readonly fileType?: number }[]): [number, string][] {
@@ -39,7 +39,7 @@ export function describeFileType(
 ): FileTypeNote | undefined {
   const entry = metadata.get("general.file_type");
   if (entry === undefined || entry.type === "array" || typeof entry.value !== "number") return undefined;
-  const name = FILE_TYPES.get(entry.value & ~GUESSED) ?? "unknown";
+  const name = FILE_TYPES.get(entry.value & ~GUESSED_BIT) ?? "unknown";
   // Q4_K_M names the mix around q4_K: the codec is the name up to the size letter.
   const label = name.toLowerCase();
   const codec = label.replace(/_(xxs|xs|s|m|l|moe)$/, "");

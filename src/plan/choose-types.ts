@@ -8,7 +8,7 @@ import { QuantizeError } from "../errors.ts";
 import type { Model, Tensor } from "../read/model.ts";
 import { ruleChooser } from "./recipes/choose-rule.ts";
 import { whyKept } from "./eligibility.ts";
-import { fitShape, storableType, type TypeChoice, type Wish } from "./fit-shape.ts";
+import { adaptToShape, storableType, type TypeChoice, type TypeRequest } from "./adapt-to-shape.ts";
 import { modelFacts } from "./recipes/model-facts.ts";
 import type { PlanOptions, RuleHits } from "./plan.ts";
 import { misfitText, type Chooser, type Reason } from "./reason.ts";
@@ -125,7 +125,7 @@ export function chooseTypes(model: Model, tensors: readonly Tensor[], options: P
   const byScheme = ruleChooser(options.pure ? [] : recipe.rules, context);
   const hits = rules.map(() => 0);
 
-  function wishFor(tensor: Tensor): Wish {
+  function requestFor(tensor: Tensor): TypeRequest {
     const role = roleOf(tensor.name);
     if (role === "token_embd" && embeddingType !== undefined)
       return { layout, tables, type: embeddingType, chooser: { by: "embedding-type" } };
@@ -134,15 +134,16 @@ export function chooseTypes(model: Model, tensors: readonly Tensor[], options: P
     const index = byUser(tensor);
     const user = rules[index];
     if (user !== undefined) hits[index]! += 1;
-    const wish = { layout: user?.layout ?? layout, tables: user?.tables ?? tables };
+    const request = { layout: user?.layout ?? layout, tables: user?.tables ?? tables };
     if (user?.type !== undefined)
       return {
-        ...{ ...wish, type: user.type, chooser: { by: "rule", number: index + 1 } },
+        ...{ ...request, type: user.type, chooser: { by: "rule", number: index + 1 } },
         namesStored: user.from !== undefined,
       };
     // A tied embedding is the output too, but there llama.cpp lets rules come first, and none with --pure.
     const isTiedOutput = role === "token_embd" && facts.isTied && !options.pure;
-    if (isTiedOutput && outputType !== undefined) return { ...wish, type: outputType, chooser: { by: "output-type" } };
+    if (isTiedOutput && outputType !== undefined)
+      return { ...request, type: outputType, chooser: { by: "output-type" } };
     const line = recipe.rules[byScheme(tensor)];
     return {
       layout: user?.layout ?? line?.layout ?? layout,
@@ -155,10 +156,12 @@ export function chooseTypes(model: Model, tensors: readonly Tensor[], options: P
 
   const choices = tensors.map((tensor) => {
     const kept = reasonToKeep(tensor, options);
-    const wish = kept === undefined ? wishFor(tensor) : undefined;
+    const request = kept === undefined ? requestFor(tensor) : undefined;
     const choice =
-      wish === undefined ? keptChoice(model, tensor, kept!) : fitShape(tensor, wish, options.onIncompatible === "keep");
-    checkSource(tensor, choice.codec, wish?.namesStored || (options.allowRequantize ?? false));
+      request === undefined
+        ? keptChoice(model, tensor, kept!)
+        : adaptToShape(tensor, request, options.onIncompatible === "keep");
+    checkSource(tensor, choice.codec, request?.namesStored || (options.allowRequantize ?? false));
     return choice;
   });
   const ruleHits = rules.map((rule, index) => ({ rule: describeRule(rule), hits: hits[index]! }));

@@ -8,7 +8,7 @@ import type { Recipe, Rule } from "./recipes/recipe.types.ts";
 import { CONDITION_NAMES, RULE_CONDITIONS } from "./recipes/rule-conditions.ts";
 import { layerOf } from "./recipes/tensor-role.ts";
 
-const HEAD = ` A recipe: the scheme's type for most tensors, and rules of which the first that holds decides.
+const RECIPE_COMMENT = ` A recipe: the scheme's type for most tensors, and rules of which the first that holds decides.
  Rules of your own go under a top-level key "rules": they come before the scheme's.
  A rule says type, layout or tables, and for which tensors: all its conditions must hold.
 ${CONDITION_NAMES.map((name) => `   ${name.padEnd(13)} ${RULE_CONDITIONS[name].about}`).join("\n")}
@@ -23,7 +23,7 @@ function rulesOnLines(map: unknown): void {
 /** A recipe as YAML with comments; `readRecipe` gives the same recipe back. */
 export function formatRecipe(recipe: RecipeFile): string {
   const document = new Document(recipe, { aliasDuplicateObjects: false });
-  document.commentBefore = HEAD;
+  document.commentBefore = RECIPE_COMMENT;
   rulesOnLines(document.contents);
   if (isMap(document.contents)) rulesOnLines(document.contents.get("scheme", true));
   return document.toString({ lineWidth: 0, flowCollectionPadding: true });

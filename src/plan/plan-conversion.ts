@@ -11,7 +11,7 @@ import { padTo } from "../read/gguf/gguf-types.ts";
 import { storedBytes } from "../read/read-tensor.ts";
 import { recipeOf } from "./apply-recipe.ts";
 import { chooseTypes } from "./choose-types.ts";
-import type { TypeChoice } from "./fit-shape.ts";
+import type { TypeChoice } from "./adapt-to-shape.ts";
 import { alignmentOf, outputMetadata } from "./output-metadata.ts";
 import { overrideMetadata } from "./kv-override.ts";
 import type { Plan, PlanOptions, TensorPlan } from "./plan.ts";

@@ -3,7 +3,7 @@ import { isQuantized, rowBytes } from "../../codecs/codec.ts";
 import { findFormat } from "../../codecs/registry.ts";
 import { rowCount, type Model } from "../read/model.ts";
 import { placeInDataSection } from "../read/gguf/gguf-types.ts";
-import { storableType } from "./fit-shape.ts";
+import { storableType } from "./adapt-to-shape.ts";
 import { alignmentOf, outputMetadata } from "./output-metadata.ts";
 import type { Plan } from "./plan.ts";
 import type { Reason } from "./reason.ts";

@@ -14,15 +14,15 @@ import { parseTensorRule } from "./recipes/tensor-rule.ts";
 export const AUTOMATIC_EXPORT = "auto";
 
 /** Rules that give each of our types its `stockType`. Rows that do not divide by 256 fall back as everywhere. */
-const NEAREST: readonly (Rule & { readonly from: readonly string[]; readonly type: string })[] = [
+const NEAREST_STOCK_TYPES: readonly (Rule & { readonly from: readonly string[]; readonly type: string })[] = [
   ...new Set(allFormats().flatMap(({ stockType }) => stockType ?? [])),
 ].map((type) => ({
   from: allFormats().flatMap(({ name, stockType }) => (stockType === type ? [name] : [])),
   type,
 }));
 
-/** For people who still have the original. */
-const TWICE =
+/** The warning of every export: for people who still have the original model. */
+const ENCODED_TWICE =
   "codebook tensors are encoded a second time: the same types made from the original model are closer to it";
 
 /** What an export leaves to the user. Types, layouts and tables are what it decides itself. */
@@ -40,10 +40,10 @@ function isOurs({ codec }: Pick<Tensor, "codec">): boolean {
 
 /** The stock type that `auto` gives to most weights. */
 function commonestType(tensors: readonly Tensor[]): string {
-  const weights = NEAREST.map(({ from }) =>
+  const weights = NEAREST_STOCK_TYPES.map(({ from }) =>
     tensors.filter(({ codec }) => from.includes(codec)).reduce((sum, { shape }) => sum + elementCount(shape), 0),
   );
-  return NEAREST[weights.indexOf(Math.max(...weights))]!.type;
+  return NEAREST_STOCK_TYPES[weights.indexOf(Math.max(...weights))]!.type;
 }
 
 /**
@@ -54,7 +54,7 @@ function recipeFor(to: string, ours: readonly Tensor[]): Recipe {
   const name = to.trim();
   if (name.toLowerCase() === AUTOMATIC_EXPORT) {
     const { fileType } = plainRecipe(commonestType(ours));
-    return { name: "stock", type: "keep", rules: NEAREST, ...(fileType !== undefined && { fileType }) };
+    return { name: "stock", type: "keep", rules: NEAREST_STOCK_TYPES, ...(fileType !== undefined && { fileType }) };
   }
   const format = findFormat(name);
   if (format === undefined) {
@@ -104,5 +104,5 @@ export function planExport(model: Model, options: ExportPlanOptions = {}): Plan 
       `tensor "${tensor.name}" would be ${encoding} (${reasonText(reason)}): an export holds stock types in rows`,
     );
   }
-  return { ...plan, warnings: [...plan.warnings, TWICE] };
+  return { ...plan, warnings: [...plan.warnings, ENCODED_TWICE] };
 }

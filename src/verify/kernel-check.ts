@@ -6,8 +6,10 @@
  * y is the float product with seeded activations, y' what the kernel makes of packed weights and 8-bit activations. So
  * this checks the very bytes in the very order in which an inference program will read them.
  */
-/** Rows per sample: a multiple of every layout's group of rows. */
-export const SAMPLE_ROWS = 16;
+import { ROW_MULTIPLE } from "../../layouts/layout.ts";
+
+/** Rows per sample: whole groups in every layout. */
+export const SAMPLE_ROWS = ROW_MULTIPLE;
 /** One sample per this many weights; bands have 16 times as many, so a sixteenth of the work is done twice. */
 const SAMPLE_WEIGHTS = 2 ** 16;
 

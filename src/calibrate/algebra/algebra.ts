@@ -4,6 +4,7 @@
  */
 import type { Codec } from "../../../codecs/codec.ts";
 import { multiply, packPanel, type Product } from "../../forward/numerics/multiply.ts";
+import { instantiateWasm } from "../../wasm/wasm-exports.ts";
 import { allocator } from "../../allocator.ts";
 import { packColumns, transpose } from "./arrange.ts";
 import { roundBlock, type RoundTask } from "./round-block.ts";
@@ -46,17 +47,14 @@ export function scalarAlgebra(): Algebra {
   };
 }
 
-type WasmFunction = (...args: number[]) => number;
-
 /**
  * @param module of `dist/quantize.wasm`
  * @param byteLength of all arrays that will be asked for, each rounded up to 64 bytes and 64 more
  */
 export function wasmAlgebra(module: WebAssembly.Module, byteLength: number): Algebra {
   const memory = new WebAssembly.Memory({ initial: 16 });
-  const { exports } = new WebAssembly.Instance(module, { env: { memory } });
-  const functions = exports as Record<string, WasmFunction>;
-  const base = Math.ceil(functions["heap_base"]!() / 64) * 64;
+  const wasm = instantiateWasm(module, memory);
+  const base = Math.ceil(wasm.heap_base() / 64) * 64;
   const pages = Math.ceil((base + byteLength) / 65536);
   memory.grow(Math.max(0, pages - memory.buffer.byteLength / 65536));
   const { take, end } = allocator(base);
@@ -71,21 +69,21 @@ export function wasmAlgebra(module: WebAssembly.Module, byteLength: number): Alg
     floats: (count) => new Float32Array(memory.buffer, room(count * 4), count),
     bytes: (count) => new Uint8Array(memory.buffer, room(count), count),
     multiply({ x, xStride, xRows, columns, panel, panelRows, panelColumns, out, outStride }) {
-      const at = [x.byteOffset, xStride, xRows, columns, panel.byteOffset, panelRows, panelColumns, out.byteOffset];
-      functions["multiply_f32"]!(...at, outStride);
+      const [from, to] = [x.byteOffset, out.byteOffset];
+      wasm.multiply_f32(from, xStride, xRows, columns, panel.byteOffset, panelRows, panelColumns, to, outStride);
     },
     packPanel(src, stride, rows, columns, panel) {
-      functions["pack_panel"]!(src.byteOffset, stride, rows, columns, panel.byteOffset);
+      wasm.pack_panel(src.byteOffset, stride, rows, columns, panel.byteOffset);
     },
     packColumns(src, stride, rows, columns, panel, panelColumns) {
-      functions["pack_columns"]!(src.byteOffset, stride, rows, columns, panel.byteOffset, panelColumns);
+      wasm.pack_columns(src.byteOffset, stride, rows, columns, panel.byteOffset, panelColumns);
     },
     transpose(src, stride, rows, columns, out, outStride) {
-      functions["transpose_f32"]!(src.byteOffset, stride, rows, columns, out.byteOffset, outStride);
+      wasm.transpose_f32(src.byteOffset, stride, rows, columns, out.byteOffset, outStride);
     },
     bindCodec(codec) {
-      const encode = functions[`encode_${codec.name}`];
-      const decode = functions[`decode_${codec.name}`];
+      const encode = wasm.encoder(codec.name);
+      const decode = wasm.decoder(codec.name);
       if (encode === undefined || decode === undefined) return scalarAlgebra().bindCodec(codec);
       return {
         encode(src, dst, rowLength, importance) {
@@ -118,7 +116,7 @@ export function wasmAlgebra(module: WebAssembly.Module, byteLength: number): Alg
       const [scale, offset, value, code] = given;
       const table = grid.kind === "table" ? grid.table.byteOffset : 0;
       const [low, high] = grid.kind === "table" ? [0, grid.table.length - 1] : [grid.least, grid.greatest];
-      functions["round_block"]!(
+      wasm.round_block(
         rows,
         columns,
         ...addresses,

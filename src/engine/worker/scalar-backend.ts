@@ -27,7 +27,7 @@ export function scalarBackend(memory: Uint8Array, base: number): Backend {
       return { codec: format.bind(codebook, effort) };
     },
     bindCodec: ({ codec }) => ({
-      prepared: 0,
+      preparedCodebook: 0,
       decode(src, dst, weights) {
         codec.decode(bytes(src, (weights / codec.blockSize) * codec.blockBytes), floats(dst, weights));
       },

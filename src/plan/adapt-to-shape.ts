@@ -1,4 +1,4 @@
-/** From what was asked for to what a tensor's shape allows: block sizes along the row, groups of rows in a layout. */
+/** Adapting what was asked for to what a tensor's shape allows: block sizes along the row, groups of rows in a layout. */
 import { isQuantized } from "../../codecs/codec.ts";
 import { findFormat } from "../../codecs/registry.ts";
 import { findLayout } from "../../layouts/registry.ts";
@@ -9,7 +9,7 @@ import { rowsFit, shapeFallback } from "./recipes/shape-fallback.ts";
 import { isRowLookup } from "./recipes/tensor-role.ts";
 
 /** What was asked for, for one tensor. */
-export interface Wish {
+export interface TypeRequest {
   /** A type's registry name, or `keep`. */
   readonly type: string;
   readonly layout: string;
@@ -56,20 +56,20 @@ function isPackable(tensor: Tensor, codec: string): boolean {
 }
 
 /**
- * Fits a wish to the tensor's shape. The type decides first: a tensor that falls back to another type still takes the
+ * Adapts a request to the tensor's shape: what the tensor becomes. The type decides first: a tensor that falls back to another type still takes the
  * layout, if it can.
  * @param keepsMisfits where the type does not fit, leave the tensor as it is stored instead of taking the nearest type
  */
-export function fitShape(tensor: Tensor, wish: Wish, keepsMisfits: boolean): TypeChoice {
-  const { tables, chooser } = wish;
-  const keeps = wish.type === "keep";
-  const wanted = keeps ? storableType(tensor) : wish.type;
+export function adaptToShape(tensor: Tensor, request: TypeRequest, keepsMisfits: boolean): TypeChoice {
+  const { tables, chooser } = request;
+  const keeps = request.type === "keep";
+  const wanted = keeps ? storableType(tensor) : request.type;
   const rowLength = tensor.shape[0]!;
   const typeMisfit = wanted === tensor.codec ? undefined : blockMisfit(wanted, rowLength);
   const instead = keepsMisfits ? storableType(tensor) : shapeFallback(wanted, rowLength);
   const codec = typeMisfit === undefined ? wanted : instead;
   const rows = rowCount(tensor.shape) / sliceCount(tensor.shape);
-  const layout = isPackable(tensor, codec) ? resolveLayout(wish.layout, findFormat(codec), rows) : "rows";
+  const layout = isPackable(tensor, codec) ? resolveLayout(request.layout, findFormat(codec), rows) : "rows";
   const rowsMisfit = layoutMisfit(codec, layout, rows);
   const misfit = typeMisfit ?? rowsMisfit;
   const reason: Reason =
