@@ -45,19 +45,14 @@ export function searchGroup(
   importance?: Float32Array,
   importanceAt = 0,
 ): void {
-  const { trials, refined, zeroLevel, hasLevels } = prepared;
+  const { refined, zeroLevel, hasLevels } = prepared;
   chooseZero(prepared, scratch);
   const divisor = loadGroup(prepared, scratch, src, at);
   if (divisor === 0) return;
   const largestImportance = importance === undefined ? 0 : loadImportance(prepared, scratch, importance, importanceAt);
   const isWeighted = largestImportance > 0;
 
-  clearWinners(scratch);
-  for (let trial = 0; trial < trials; trial++) {
-    findRows(prepared, scratch, trial);
-    if (isWeighted) sumWeightedRows(prepared, scratch, trial);
-    else sumRows(prepared, scratch, trial);
-  }
+  compete(prepared, scratch, isWeighted);
   let least = Infinity;
   for (let turn = 0; turn < refined; turn++) {
     const winner = takeWinner(scratch);
@@ -70,6 +65,62 @@ export function searchGroup(
     toUnits(scratch, FRACTION);
     if (!(least <= squaredUnits(scratch, isWeighted))) chooseZero(prepared, scratch);
   }
+}
+
+/** Step 1: all tables at all trial scales. */
+function compete(prepared: PreparedCodebook, scratch: SearchScratch, isWeighted: boolean): void {
+  clearWinners(scratch);
+  for (let trial = 0; trial < prepared.trials; trial++) {
+    findRows(prepared, scratch, trial);
+    if (isWeighted) sumWeightedRows(prepared, scratch, trial);
+    else sumRows(prepared, scratch, trial);
+  }
+}
+
+/**
+ * The likeliest levels and tables of a group, for one who knows better than the squared error which of them is best:
+ * the winners of step 1, each with the level of its least-squares scale. Groups of zeros have one candidate, the block
+ * that decodes nearest to zero.
+ * @param importance one value per weight, not all zero
+ * @param candidates receives level and table of each, at most `count`, at most 16, no two alike
+ * @returns how many there are, at least 1
+ */
+export function findCandidates(
+  prepared: PreparedCodebook,
+  scratch: SearchScratch,
+  src: Float32Array,
+  at: number,
+  importance: Float32Array,
+  importanceAt: number,
+  count: number,
+  candidates: Uint8Array,
+): number {
+  const { choice } = scratch;
+  chooseZero(prepared, scratch);
+  const divisor = loadGroup(prepared, scratch, src, at);
+  let found = 0;
+  if (divisor !== 0) {
+    const isWeighted = loadImportance(prepared, scratch, importance, importanceAt) > 0;
+    compete(prepared, scratch, isWeighted);
+    for (let turn = 0; turn < count; turn++) {
+      const winner = takeWinner(scratch);
+      if (winner === undefined) break;
+      if (refine(prepared, scratch, winner, divisor, isWeighted, Infinity) === Infinity) continue;
+      let isNew = true;
+      for (let i = 0; i < found; i++) {
+        if (candidates[2 * i] === choice.level && candidates[2 * i + 1] === choice.table) isNew = false;
+      }
+      if (!isNew) continue;
+      candidates[2 * found] = choice.level;
+      candidates[2 * found + 1] = choice.table;
+      found++;
+    }
+  }
+  if (found > 0) return found;
+  chooseZero(prepared, scratch);
+  candidates[0] = choice.level;
+  candidates[1] = choice.table;
+  return 1;
 }
 
 /** The block that decodes nearest to zero. */

@@ -154,6 +154,23 @@ export interface WasmFunctions {
     values: Address,
     codes: Address,
   ): void;
+  /** The same to a codebook's codes, levels and tables (src/calibrate/algebra/round-codebook.simd.ts). */
+  round_codebook(
+    preparedCodebook: Address,
+    rows: number,
+    columns: number,
+    stride: number,
+    gradients: Address,
+    base: Address,
+    matrix: Address,
+    matrixStride: number,
+    diagonal: Address,
+    candidates: number,
+    choices: Address,
+    values: Address,
+    codes: Address,
+    scratch: Address,
+  ): void;
 }
 
 /** How many parameters each has: the compiler holds this against the interface, `instantiateWasm` against the module. */
@@ -183,6 +200,7 @@ const PARAMETERS: { readonly [Name in keyof WasmFunctions]: Parameters<WasmFunct
   pack_columns: 6,
   transpose_f32: 6,
   round_block: 14,
+  round_codebook: 14,
 };
 
 /** The module in a memory: its functions, and the encoders and decoders by the name of their block format. */

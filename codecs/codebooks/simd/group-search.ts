@@ -20,13 +20,7 @@ export function searchGroup(prepared: usize, src: usize, importance: usize): voi
   const largestImportance = importance == 0 ? <f32>0 : loadImportance(prepared, scratch, importance, groupSize);
   const isWeighted = largestImportance > 0;
 
-  clearWinners(scratch);
-  const trials = word(prepared, TRIALS);
-  for (let trial: i32 = 0; trial < trials; trial++) {
-    findRows(prepared, scratch, trial);
-    if (isWeighted) sumWeightedRows(prepared, scratch, trial);
-    else sumRows(prepared, scratch, trial);
-  }
+  compete(prepared, scratch, isWeighted);
   let least: f32 = Infinity;
   for (let turn = word(prepared, REFINED); turn > 0; turn--) {
     const winner = takeWinner(scratch);
@@ -43,6 +37,50 @@ export function searchGroup(prepared: usize, src: usize, importance: usize): voi
     toUnits(scratch, groupSize, 64);
     if (!(least <= squaredUnits(scratch, groupSize, isWeighted))) chooseZero(prepared, scratch);
   }
+}
+
+// @ts-ignore: decorator
+@inline
+function compete(prepared: usize, scratch: usize, isWeighted: bool): void {
+  clearWinners(scratch);
+  const trials = word(prepared, TRIALS);
+  for (let trial: i32 = 0; trial < trials; trial++) {
+    findRows(prepared, scratch, trial);
+    if (isWeighted) sumWeightedRows(prepared, scratch, trial);
+    else sumRows(prepared, scratch, trial);
+  }
+}
+
+/** The likeliest levels and tables of a group, two bytes each at `candidates`; returns how many, at least 1. */
+export function findCandidates(prepared: usize, src: usize, importance: usize, count: i32, candidates: usize): i32 {
+  const scratch = prepared + <usize>word(prepared, SCRATCH);
+  const groupSize = <usize>word(prepared, GROUP_SIZE);
+  const divisor = loadGroup(prepared, scratch, src, groupSize);
+  let found: i32 = 0;
+  if (divisor != 0) {
+    const isWeighted = loadImportance(prepared, scratch, importance, groupSize) > 0;
+    compete(prepared, scratch, isWeighted);
+    for (let turn: i32 = 0; turn < count; turn++) {
+      const winner = takeWinner(scratch);
+      if (winner < 0) break;
+      if (refine(prepared, scratch, groupSize, winner, divisor, isWeighted, Infinity) == Infinity) continue;
+      const level = <u8>load<i32>(scratch, LEVEL), table = <u8>load<i32>(scratch, TABLE);
+      let isNew = true;
+      for (let i: i32 = 0; i < found; i++) {
+        const at = candidates + <usize>(2 * i);
+        if (load<u8>(at) == level && load<u8>(at, 1) == table) isNew = false;
+      }
+      if (!isNew) continue;
+      store<u8>(candidates + <usize>(2 * found), level);
+      store<u8>(candidates + <usize>(2 * found), table, 1);
+      found++;
+    }
+  }
+  if (found > 0) return found;
+  chooseZero(prepared, scratch);
+  store<u8>(candidates, <u8>load<i32>(scratch, LEVEL));
+  store<u8>(candidates, <u8>load<i32>(scratch, TABLE), 1);
+  return 1;
 }
 
 function chooseZero(prepared: usize, scratch: usize): void {
