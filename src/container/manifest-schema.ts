@@ -1,6 +1,6 @@
 /**
- * What a manifest must look like. Only this file needs zod at run time, which takes a good part of a second to load:
- * import it lazily (`parseManifest` does).
+ * What a manifest must look like. Zod takes its time to load: `parseManifest` imports this file when there is a
+ * manifest to read.
  */
 import { z } from "zod";
 import { MODEL_FORMATS } from "../read/model.ts";

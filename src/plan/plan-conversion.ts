@@ -1,7 +1,7 @@
 /** From a model and what people ask for to a plan: type, layout, size and place of every tensor. */
 import { MAX_TABLES } from "../../codecs/codebooks/codebook-format.ts";
 import { isQuantized, rowBytes, type CodebookFormat } from "../../codecs/codec.ts";
-import { findFormat, isCodebookFormat } from "../../codecs/registry.ts";
+import { allFormats, findFormat, isCodebookFormat } from "../../codecs/registry.ts";
 import { QuantizeError } from "../errors.ts";
 import { FIXED_TABLE_LENGTH, FIXED_TABLE_NAMES, fixedTables } from "../fit/fixed-tables.ts";
 import { importanceOf, imatrixWarnings, requireImportance, requireSameModel } from "../imatrix/importance-of.ts";
@@ -25,16 +25,22 @@ function plannedBytes(tensor: Tensor, codec: string): number {
   return rowBytes(findFormat(codec)!, tensor.shape[0]!) * rowCount(tensor.shape);
 }
 
+/** Whether tables of a format have as many entries as the fixed ones, for single weights. */
+function takesFixedTables({ tableLength, dimension }: CodebookFormat): boolean {
+  return tableLength === FIXED_TABLE_LENGTH && dimension === 1;
+}
+
 /** How many fixed tables of that name there are. @throws QuantizeError when the name is unknown or the format has other tables */
-function fixedTableCount(name: string, { name: codec, tableLength, dimension }: CodebookFormat): number {
+function fixedTableCount(name: string, format: CodebookFormat): number {
   const tables = fixedTables(name);
   if (tables === undefined) throw unknownName("table of --tables-from", name, FIXED_TABLE_NAMES);
-  if (tableLength !== FIXED_TABLE_LENGTH || dimension !== 1)
-    throw new QuantizeError(
-      "usage",
-      `--tables-from ${name}: ${codec} has tables of other entries, expected q4_cb or q4_cb_g64`,
-    );
-  return tables.length / tableLength;
+  if (takesFixedTables(format)) return tables.length / FIXED_TABLE_LENGTH;
+  const expected = allFormats().filter(isCodebookFormat).filter(takesFixedTables);
+  const names = expected.map((suitable) => suitable.name).join(" or ");
+  throw new QuantizeError(
+    "usage",
+    `--tables-from ${name}: ${format.name} has tables of other entries, expected ${names}`,
+  );
 }
 
 function plannedTables(

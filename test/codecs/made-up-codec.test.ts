@@ -14,16 +14,16 @@ const ENCODED = "blk.0.ffn_up.weight";
 const root = temporaryFolderForFile();
 const at = (file: string): string => join(root, file);
 
-/** The first example of that language in a page. */
+/** The first TypeScript example of a page. */
 function exampleIn(page: string): string {
-  const [, code] = /```ts\n(.*?)```/s.exec(readFileSync(join(ROOT, page), "utf8")) ?? [];
+  const [, code] = /```ts\r?\n(.*?)```/s.exec(readFileSync(join(ROOT, page), "utf8")) ?? [];
   return code!;
 }
 
 /** An entry of the registry, after q8_0's. */
 function register(path: string): void {
   const registry = readFileSync(path, "utf8");
-  const withEntry = registry.replace("\n  q8_0,\n", `\n  q8_0,\n  ${NAME},\n`);
+  const withEntry = registry.replace(/^ {2}q8_0,/m, `  q8_0,\n  ${NAME},`);
   expect(withEntry).not.toBe(registry);
   writeFileSync(path, `import { ${NAME} } from "./blocks/${NAME}.ts";\n${withEntry}`);
 }

@@ -1,6 +1,6 @@
 /**
- * What a recipe file may say. Only this file needs zod at run time, which takes a good part of a second to load: import
- * it lazily (`readRecipe` does).
+ * What a recipe file may say. Zod and YAML add a third or more to the time in which the library loads: whoever may do
+ * without recipe files imports their reader when it is needed (`jobs/recipe-files.ts` for users of the library).
  */
 import { z } from "zod";
 import { MAX_TABLES } from "../../../codecs/codebooks/codebook-format.ts";

@@ -56,20 +56,23 @@ function isOneOf<T>(value: T, wanted: T | readonly T[]): boolean {
   return Array.isArray(wanted) ? (wanted as readonly T[]).includes(value) : value === wanted;
 }
 
-function flag(about: string, isSo: (subject: RuleSubject) => boolean): Condition<"flag"> {
-  return { takes: "flag", about, holds: (wanted) => (subject) => isSo(subject) === wanted };
+/** A condition of which nothing is to be compiled. */
+function condition<Sort extends keyof ConditionValues>(
+  takes: Sort,
+  about: string,
+  holds: (subject: RuleSubject, wanted: ConditionValues[Sort]) => boolean,
+): Condition<Sort> {
+  return { takes, about, holds: (wanted) => (subject) => holds(subject, wanted) };
 }
 
 /** Every condition, in the order in which a written rule names them. */
 export const RULE_CONDITIONS: { readonly [Name in keyof RuleConditions]-?: ConditionOf<RuleConditions[Name] & {}> } = {
-  from: {
-    takes: "names",
-    about: "tensors stored in that type, or in one of several; codebook: in any of ours",
-    holds:
-      (wanted) =>
-      ({ tensor: { codec } }) =>
-        isOneOf(codec, wanted) || (isOneOf("codebook", wanted) && isOwn(findFormat(codec)!)),
-  },
+  from: condition(
+    "names",
+    "tensors stored in that type, or in one of several; codebook: in any of ours",
+    ({ tensor: { codec } }, wanted) =>
+      isOneOf(codec, wanted) || (isOneOf("codebook", wanted) && isOwn(findFormat(codec)!)),
+  ),
   match: {
     takes: "pattern",
     about: "names in which the regular expression is found",
@@ -78,51 +81,38 @@ export const RULE_CONDITIONS: { readonly [Name in keyof RuleConditions]-?: Condi
       return ({ tensor }) => pattern.test(tensor.name);
     },
   },
-  role: {
-    takes: "roles",
-    about: `one or several of ${ROLES.join(" ")}`,
-    holds:
-      (wanted) =>
-      ({ role }) =>
-        isOneOf<Role>(role, wanted),
-  },
-  layers: {
-    takes: "layers",
-    about: `${LAYER_PARTS.join(", ")}, or a number: the first so many`,
-    holds:
-      (wanted) =>
-      ({ depth }) =>
-        isInLayers(wanted, depth),
-  },
-  gqa: {
-    takes: "count",
-    about: "models with at least so many query heads per key/value head",
-    holds:
-      (wanted) =>
-      ({ facts }) =>
-        facts.gqa >= wanted,
-  },
-  experts: {
-    takes: "count",
-    about: "models with exactly so many experts",
-    holds:
-      (wanted) =>
-      ({ facts }) =>
-        facts.experts === wanted,
-  },
-  imatrix: flag("true with an importance matrix, false without", ({ hasImatrix }) => hasImatrix),
-  architecture: {
-    takes: "names",
-    about: "one or several values of general.architecture",
-    holds:
-      (wanted) =>
-      ({ facts }) =>
-        isOneOf<string>(facts.architecture, wanted),
-  },
-  is70B: flag("models of the 70B class, which llama.cpp treats apart", ({ facts }) => facts.is70B),
-  stacked: flag("tensors that hold several matrices (experts)", ({ tensor }) => sliceCount(tensor.shape) > 1),
-  rowsFit: flag("rows that divide by the block size of the scheme's own type", ({ tensor, type }) =>
-    rowsFit(type, tensor.shape[0]!),
+  role: condition("roles", `one or several of ${ROLES.join(" ")}`, ({ role }, wanted) => isOneOf<Role>(role, wanted)),
+  layers: condition("layers", `${LAYER_PARTS.join(", ")}, or a number: the first so many`, ({ depth }, wanted) =>
+    isInLayers(wanted, depth),
+  ),
+  gqa: condition(
+    "count",
+    "models with at least so many query heads per key/value head",
+    ({ facts }, least) => facts.gqa >= least,
+  ),
+  experts: condition("count", "models with exactly so many experts", ({ facts }, wanted) => facts.experts === wanted),
+  imatrix: condition(
+    "flag",
+    "true with an importance matrix, false without",
+    ({ hasImatrix }, wanted) => hasImatrix === wanted,
+  ),
+  architecture: condition("names", "one or several values of general.architecture", ({ facts }, wanted) =>
+    isOneOf<string>(facts.architecture, wanted),
+  ),
+  is70B: condition(
+    "flag",
+    "models of the 70B class, which llama.cpp treats apart",
+    ({ facts }, wanted) => facts.is70B === wanted,
+  ),
+  stacked: condition(
+    "flag",
+    "tensors that hold several matrices (experts)",
+    ({ tensor }, wanted) => sliceCount(tensor.shape) > 1 === wanted,
+  ),
+  rowsFit: condition(
+    "flag",
+    "rows that divide by the block size of the scheme's own type",
+    ({ tensor, type }, wanted) => rowsFit(type, tensor.shape[0]!) === wanted,
   ),
 };
 
