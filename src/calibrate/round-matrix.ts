@@ -1,7 +1,6 @@
 /** A slice of a matrix, rounded band by band: read from source and file, rounded, written back. */
 import { rowBytes } from "../../codecs/codec.ts";
-import { findFormat } from "../../codecs/registry.ts";
-import type { Codec } from "../../codecs/codec.ts";
+import { findFormat, isCodebookFormat } from "../../codecs/registry.ts";
 import { findLayout } from "../../layouts/registry.ts";
 import { pack, unpack } from "../../layouts/pack.ts";
 import { PANEL_ROWS } from "../forward/numerics/multiply.ts";
@@ -9,10 +8,23 @@ import { matrixForm, readMatrixRows } from "../forward/projections.ts";
 import type { Matrix } from "../forward/weights.ts";
 import { writeAll } from "../write/write-all.ts";
 import { bandOf, diagonalSquares, solve, solveTurned, squaredDiagonal, type Band } from "./band.ts";
-import { DAMPING, ENERGY, ERROR, MATRIX_STATS, PLAIN_ERROR, PLAIN_ROWS, rowsOfBand, TOKENS } from "./bench.ts";
+import {
+  DAMPING,
+  ENERGY,
+  ERROR,
+  MATRIX_STATS,
+  PLAIN_ERROR,
+  PLAIN_ROWS,
+  MOST_BAND_ROWS,
+  rowsOfBand,
+  TOKENS,
+} from "./bench.ts";
 import type { CalibrationBench } from "./bench.ts";
 import type { Factor } from "./factor.ts";
-import { roundRows, uniformRounder, type RowRounder } from "./round-rows.ts";
+import { codebookRounder, type CodebookRounder } from "./round-codebook-rows.ts";
+import { roundRows } from "./round-rows.ts";
+import { uniformRounder } from "./round-uniform.ts";
+import type { RowRounder } from "./row-rounder.ts";
 import { BLOCK, blockCount, blockRows } from "./upper-matrix.ts";
 
 const { fround } = Math;
@@ -34,11 +46,22 @@ export interface Targets {
 /** Rounders of a member, by codec: they have memory of their own. */
 const rounders = new WeakMap<CalibrationBench, Map<string, RowRounder>>();
 
-function rounderOf(bench: CalibrationBench, codec: string): RowRounder {
+function rounderOf(bench: CalibrationBench, { tensor }: Matrix, slice: number): RowRounder {
+  const { algebra, pool, setup } = bench;
   const known = rounders.get(bench) ?? new Map<string, RowRounder>();
   rounders.set(bench, known);
-  const rounder = known.get(codec) ?? uniformRounder(bench.algebra, findFormat(codec) as Codec);
-  known.set(codec, rounder);
+  const format = findFormat(tensor.codec)!;
+  const [rows, weights] = [MOST_BAND_ROWS, pool.weights.length];
+  if (!isCodebookFormat(format)) {
+    const rounder = known.get(format.name) ?? uniformRounder(algebra, format, rows);
+    known.set(format.name, rounder);
+    return rounder;
+  }
+  const rounder =
+    (known.get(format.name) as CodebookRounder | undefined) ??
+    codebookRounder(algebra, format, rows, weights, setup.candidates);
+  known.set(format.name, rounder);
+  rounder.use(tensor.codebooks![slice]!);
   return rounder;
 }
 
@@ -55,7 +78,7 @@ export function roundMatrix(
   const bandRows = rowsOfBand(size);
   const bands = Math.ceil(source.rows / bandRows);
   const format = findFormat(result.tensor.codec)!;
-  const rounder = rounderOf(bench, format.name);
+  const rounder = rounderOf(bench, result, slice);
   const layout = findLayout(format, result.tensor.layout)!;
   const bytesPerRow = rowBytes(format, size);
   const importance = algebraImportance(bench, factor);
@@ -84,7 +107,7 @@ export function roundMatrix(
       rows,
       floats,
       importance,
-      passes: setup.descents,
+      descents: setup.descents,
       squares: setup.squares,
       blocks,
       fresh,
