@@ -5,6 +5,7 @@ import { bandsOf } from "./worker/bands.ts";
 import { startSyncing } from "../write/background-sync.ts";
 import type { Phase, Progress } from "./run-options.ts";
 import { combineBands, type TensorResult } from "./results.ts";
+import { unbiasLevels } from "./unbias-levels.ts";
 import { makeSchedule } from "./schedule.ts";
 import type { BandResult, TaskResult, WorkerSetup } from "./worker/tasks.types.ts";
 import type { WorkerPool } from "./worker-pool.ts";
@@ -78,8 +79,13 @@ export async function runTasks(pool: WorkerPool, run: TaskRun): Promise<TaskResu
     await sync.stop();
   }
   const results = bands.map((parts, job) => {
-    const combined = combineBands(parts);
-    return { ...combined, seconds: combined.seconds + fitSeconds[job]! };
+    const books = codebooks[job];
+    const unbiased = books === undefined ? parts : unbiasLevels(parts, bandsOf(jobs[job]!.tensor.shape), books);
+    const combined = combineBands(unbiased);
+    // What was summed for the levels alone is nobody's result.
+    const { sums: _sums, products: _products, ...unchecked } = combined;
+    const wanted = setup.verify === "off" ? unchecked : combined;
+    return { ...wanted, seconds: combined.seconds + fitSeconds[job]! };
   });
   return { results, codebooks };
 }

@@ -80,7 +80,7 @@ export interface WasmFunctions {
   error_sums(a: Address, b: Address, rows: number, rowLength: number, sums: Address): void;
   /** 1 when all `count` f32 are finite. */
   all_finite(src: Address, count: number): number;
-  /** Adds errors and squares of `rows` products to two f64s (src/verify/kernel-check.simd.ts). */
+  /** Adds errors and squares of `rows` products to three f64s (src/verify/kernel-check.simd.ts). */
   product_errors(
     activations: Address,
     weights: Address,
