@@ -6,6 +6,7 @@ import { pack, unpack } from "../../layouts/pack.ts";
 import { PANEL_ROWS } from "../forward/numerics/multiply.ts";
 import { matrixForm, readMatrixRows } from "../forward/projections.ts";
 import type { Matrix } from "../forward/weights.ts";
+import { unbiasFactor } from "../fit/unbias-levels.ts";
 import { writeAll } from "../write/write-all.ts";
 import { bandOf, diagonalSquares, solve, solveTurned, squaredDiagonal, type Band } from "./band.ts";
 import {
@@ -28,6 +29,9 @@ import type { RowRounder } from "./row-rounder.ts";
 import { BLOCK, blockCount, blockRows } from "./upper-matrix.ts";
 
 const { fround } = Math;
+
+/** Numbers kept of each band: errors, energy, plain errors and rows, then sums over weights. */
+export const BAND_STATS = 7;
 
 /** The same matrix in the float model and in the file in the making. */
 export interface MatrixTask {
@@ -115,15 +119,27 @@ export function roundMatrix(
     });
     pack(layout, blocks, stored, rows, bytesPerRow);
     writeRows(bench, result, slice, start, bytesPerRow, stored);
-    setup.bandStats.set([outcome.error, outcome.energy, outcome.plainError, outcome.plainRows], index * 4);
+    const { error, energy, plainError, plainRows, sums } = outcome;
+    setup.bandStats.set([error, energy, plainError, plainRows, ...sums], index * BAND_STATS);
   });
   team.once(() => {
     const stats = setup.stats.get(source.tensor.name)!.subarray(slice * MATRIX_STATS, (slice + 1) * MATRIX_STATS);
     stats.fill(0);
     for (let index = 0; index < bands; index++) {
       for (const [place, number] of [ERROR, ENERGY, PLAIN_ERROR, PLAIN_ROWS].entries()) {
-        stats[number]! += setup.bandStats[index * 4 + place]!;
+        stats[number]! += setup.bandStats[index * BAND_STATS + place]!;
       }
+    }
+    const sums = [0, 1, 2].map((place) => {
+      let sum = 0;
+      for (let index = 0; index < bands; index++) sum += setup.bandStats[index * BAND_STATS + 4 + place]!;
+      return sum;
+    });
+    const book = result.tensor.codebooks?.[slice];
+    if (book !== undefined) {
+      // Levels lie on memory that all threads, and the file's header, read.
+      const factor = unbiasFactor(sums);
+      for (let i = 0; i < book.levels.length; i++) book.levels[i]! *= factor;
     }
     stats[TOKENS] = facts.tokens;
     stats[DAMPING] = facts.damping;

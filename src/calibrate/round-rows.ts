@@ -2,6 +2,7 @@
  * Rows of a matrix, rounded against what the model computes, and for each row the better of these codes and the plain
  * ones.
  */
+import { addErrorSums, ERROR_SUM_COUNT } from "../verify/error-sums.ts";
 import { rowLosses, timesFactor, type Band } from "./band.ts";
 import type { Factor } from "./factor.ts";
 import type { RowRounder } from "./row-rounder.ts";
@@ -17,6 +18,8 @@ export interface RowOutcome {
   readonly plainError: number;
   /** Rows whose plain codes were as near to the targets. */
   readonly plainRows: number;
+  /** Sums of (w - q)^2, w^2 and q^2. */
+  readonly sums: readonly number[];
 }
 
 /**
@@ -70,9 +73,17 @@ export function roundRows(
     plainRows++;
     band.values.set(plain.subarray(row * size, (row + 1) * size), row * size);
   }
+  const sums = new Float64Array(ERROR_SUM_COUNT);
+  addErrorSums(floats.subarray(0, rows * size), band.values.subarray(0, rows * size), size, sums);
   // Where the targets are the weights, their losses are the errors.
   if (solveTargets === undefined) {
-    return { error, plainError: sum(plainLosses), energy: sum(rowLosses(band, wanted, rows)), plainRows };
+    return {
+      error,
+      plainError: sum(plainLosses),
+      energy: sum(rowLosses(band, wanted, rows)),
+      plainRows,
+      sums: [...sums],
+    };
   }
   const productOf = (values: (i: number) => number): number => {
     for (let i = 0; i < floats.length; i++) band.offsets[i] = values(i);
@@ -84,6 +95,7 @@ export function roundRows(
     error: productOf((i) => fround(floats[i]! - band.values[i]!)),
     energy: productOf((i) => floats[i]!),
     plainRows,
+    sums: [...sums],
   };
 }
 
