@@ -12,7 +12,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { onTestFinished, test } from "vitest";
-import type { ConversionReport } from "#dist/src/engine/conversion.types.js";
+import type { ConversionReport } from "#dist/src/jobs/conversion.types.js";
 import { ggufHeaderBytes } from "#dist/src/write/gguf-header.js";
 import { placeInDataSection } from "#dist/src/read/gguf/gguf-types.js";
 import { gaussian, uniform } from "../support/weights.ts";
