@@ -20,6 +20,7 @@ test("the public API is this, and every change of it is seen", () => {
     "inspectCodebooks",
     "inspectElement",
     "inspectModel",
+    "makeTokenizer",
     "openModel",
     "pack",
     "parseRecipe",
@@ -29,6 +30,7 @@ test("the public API is this, and every change of it is seen", () => {
     "readManifest",
     "readRecipe",
     "recipeForModel",
+    "renderChat",
     "unpack",
     "verify",
   ]);
