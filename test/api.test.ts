@@ -20,6 +20,7 @@ test("the public API is this, and every change of it is seen", () => {
     "inspectCodebooks",
     "inspectElement",
     "inspectModel",
+    "makeTokenizer",
     "openModel",
     "pack",
     "parseRecipe",
@@ -30,6 +31,7 @@ test("the public API is this, and every change of it is seen", () => {
     "readRecipe",
     "reasonText",
     "recipeForModel",
+    "renderChat",
     "unpack",
     "verify",
   ]);

@@ -29,6 +29,7 @@ const ROOMS = [
   "src/imatrix",
   "src/open",
   "src/container",
+  "src/tokenizer",
   "src/read/hugging-face",
   "src/read/safetensors",
   "src/read/gguf",
