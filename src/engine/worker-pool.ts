@@ -3,7 +3,7 @@ import { Worker } from "node:worker_threads";
 import type { ProgramName, ProgramResult, ProgramSetup } from "../forward/programs/registry.ts";
 import { makeTeamWords, stopTeam } from "../forward/team.ts";
 import { restoreFailure } from "./worker/failure.ts";
-import type { FromWorker, Task, TaskResult, ToWorker, WorkerSetup } from "./worker/tasks.types.ts";
+import type { FromWorker, ProgramCall, Task, TaskResult, ToWorker, WorkerSetup } from "./worker/tasks.types.ts";
 
 /** The bundle, named with its folder so that bundles in `src/chunks` find it too. */
 const WORKER_URL = new URL("../engine/worker.cjs", import.meta.url);
@@ -110,43 +110,62 @@ export class WorkerPool {
   ): Promise<ProgramResult<N>[]> {
     signal?.throwIfAborted();
     const words = makeTeamWords();
-    const stop = (): void => stopTeam(words);
-    signal?.addEventListener("abort", stop, { once: true });
-    try {
-      const answers = this.#members.map(
-        ({ worker }, rank) =>
-          new Promise<ProgramResult<N>>((resolve, reject) => {
-            worker.on("message", (message: FromWorker) => {
-              if ("note" in message) onNote(message.note);
-              else if ("programResult" in message) resolve(message.programResult as ProgramResult<N>);
-              else if ("programFailure" in message) reject(restoreFailure(message.programFailure));
-            });
-            // The others must not wait for one that is gone.
-            const lose = (error: Error): void => {
-              stop();
-              reject(error);
-            };
-            worker.on("error", lose);
-            worker.on("exit", (code) => lose(new Error(`a worker thread ended with code ${code}`)));
-            const call = { name, setup, ...(module && { module }), words, rank, size: this.#members.length };
-            worker.postMessage({ kind: "program", call } satisfies ToWorker);
-          }),
-      );
-      if (this.#broken !== undefined) throw this.#broken;
-      const settled = await Promise.allSettled(answers);
-      signal?.throwIfAborted();
-      const failures = settled.flatMap((answer) => (answer.status === "rejected" ? [answer.reason as Error] : []));
-      const first = failures.find(({ name: kind }) => kind !== "TeamStopped") ?? failures[0];
-      if (first !== undefined) throw first;
-      return settled.flatMap((answer) => (answer.status === "fulfilled" ? [answer.value] : []));
-    } finally {
-      signal?.removeEventListener("abort", stop);
-      for (const { worker } of this.#members) worker.removeAllListeners("message");
-    }
+    const settled = await new Promise<PromiseSettledResult<ProgramResult<N>>[]>((resolve, reject) => {
+      // At a signal nobody waits until the members come to their next part: whoever owns the pool ends them.
+      const abort = (): void => {
+        stopTeam(words);
+        reject(signal!.reason);
+      };
+      signal?.addEventListener("abort", abort, { once: true });
+      const answers = this.#members.map(({ worker }, rank) => {
+        const call = { name, setup, ...(module && { module }), words, rank, size: this.#members.length };
+        return runMember<ProgramResult<N>>(worker, call, onNote, () => stopTeam(words));
+      });
+      if (this.#broken !== undefined) reject(this.#broken);
+      void Promise.allSettled(answers)
+        .then(resolve)
+        .finally(() => signal?.removeEventListener("abort", abort));
+    });
+    const failures = settled.flatMap((answer) => (answer.status === "rejected" ? [answer.reason as Error] : []));
+    const first = failures.find(({ name: kind }) => kind !== "TeamStopped") ?? failures[0];
+    if (first !== undefined) throw first;
+    return settled.flatMap((answer) => (answer.status === "fulfilled" ? [answer.value] : []));
   }
 
   /** Ends all threads, whatever they are doing. */
   async close(): Promise<void> {
     await this.shrink(0);
   }
+}
+
+/** One member's part of a program. @param stop ends the others, who must not wait for a thread that is gone */
+function runMember<Result>(
+  worker: Worker,
+  call: ProgramCall,
+  onNote: (note: unknown) => void,
+  stop: () => void,
+): Promise<Result> {
+  return new Promise((resolve, reject) => {
+    const done = (): void => {
+      worker.off("message", hear).off("error", lose).off("exit", exit);
+    };
+    const lose = (error: Error): void => {
+      done();
+      stop();
+      reject(error);
+    };
+    const exit = (code: number): void => lose(new Error(`a worker thread ended with code ${code}`));
+    const hear = (message: FromWorker): void => {
+      if ("note" in message) onNote(message.note);
+      else if ("programResult" in message) {
+        done();
+        resolve(message.programResult as Result);
+      } else if ("programFailure" in message) {
+        done();
+        reject(restoreFailure(message.programFailure));
+      }
+    };
+    worker.on("message", hear).on("error", lose).on("exit", exit);
+    worker.postMessage({ kind: "program", call } satisfies ToWorker);
+  });
 }

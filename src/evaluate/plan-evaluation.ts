@@ -7,11 +7,11 @@ import { PROCESS_BYTES, WORKER_BYTES } from "../engine/memory.ts";
 import { DEFAULT_MAX_MEMORY } from "../engine/run-options.ts";
 import { passBytes } from "../forward/buffers.ts";
 import type { Hyperparameters } from "../forward/hyperparameters.ts";
-import { matricesOf, numericsLimits } from "../forward/member.ts";
+import { numericsLimits } from "../forward/member.ts";
 import { codedRowLength } from "../forward/numerics/logits.ts";
 import { headMemoryBytes, numericsBytes } from "../forward/numerics/wasm-numerics.ts";
 import { LAYER_SUMS, scoredPositions, TOKEN_STATS } from "../forward/programs/evaluate.ts";
-import type { ModelWeights } from "../forward/weights.ts";
+import { matricesOf, type ModelWeights } from "../forward/weights.ts";
 
 const MIB = 2 ** 20;
 /** A part of the memory that logits may take while there are more of them. */

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { RunOptions } from "../engine/run-options.ts";
 import type { Engine } from "../engine/start-engine.ts";
-import { kernelsUsed } from "../forward/pass.ts";
+import { kernelsUsed, type KernelUse } from "../forward/kernel-use.ts";
 import { codedRowLength } from "../forward/numerics/logits.ts";
 import { LAYER_SUMS, scoredPositions, TOKEN_STATS } from "../forward/programs/evaluate.ts";
 import type { Arithmetic } from "../forward/projections.ts";
@@ -21,13 +21,6 @@ export interface LayerError {
   /** sum (a - b)^2 / sum a^2 */
   readonly relativeError: number;
   readonly cosine: number;
-}
-
-/** Products by integer kernels and in f32, by type. */
-export interface KernelUse {
-  readonly codec: string;
-  readonly kernels: number;
-  readonly float: number;
 }
 
 export interface EvaluationRun extends Statistics {
@@ -109,7 +102,7 @@ export async function runEvaluation(
   return {
     ...statisticsOf(stats, hasBase),
     layers: base === undefined ? [] : layerErrors(layerSums),
-    kernels: [...kernelsUsed(tested.weights, arithmetic)].map(([codec, use]) => ({ codec, ...use })),
+    kernels: kernelsUsed(tested.weights, arithmetic),
     plan,
   };
 }

@@ -12,7 +12,7 @@ import { scalarNumerics } from "./numerics/scalar-numerics.ts";
 import { wasmNumerics } from "./numerics/wasm-numerics.ts";
 import { tileBytes, tileRows, type Arithmetic, type Workbench } from "./projections.ts";
 import type { Team } from "./team.ts";
-import type { Matrix, ModelWeights } from "./weights.ts";
+import { matricesOf, type ModelWeights } from "./weights.ts";
 
 /** A model as programs get it: plain data, large arrays on shared memory. */
 export interface ProgramModel {
@@ -22,15 +22,6 @@ export interface ProgramModel {
   readonly weights: ModelWeights;
   readonly arithmetic: Arithmetic;
   readonly buffers: PassBuffers;
-}
-
-/** All matrices of a model that are multiplied, and the embedding. */
-export function matricesOf({ layers, output, embedding }: ModelWeights): Matrix[] {
-  const projections = layers.flatMap(({ query, key, value, attentionOutput, feedForward }) => {
-    const { gate, up, down, router } = feedForward;
-    return [query, key, value, attentionOutput, gate, up, down, router];
-  });
-  return [embedding, output.matrix, ...projections.flatMap((projection) => projection?.matrix ?? [])];
 }
 
 /** What a thread's numerics need for these models. */

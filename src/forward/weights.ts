@@ -63,6 +63,15 @@ export interface ModelWeights {
   readonly vocabulary: number;
 }
 
+/** All matrices of a model: the embedding, the output, those of the layers. */
+export function matricesOf({ layers, output, embedding }: ModelWeights): Matrix[] {
+  const projections = layers.flatMap(({ query, key, value, attentionOutput, feedForward }) => {
+    const { gate, up, down, router } = feedForward;
+    return [query, key, value, attentionOutput, gate, up, down, router];
+  });
+  return [embedding, output.matrix, ...projections.flatMap((projection) => projection?.matrix ?? [])];
+}
+
 /** @throws QuantizeError `bad-format` naming the tensor that is missing or has another shape than the metadata say */
 export function findWeights(model: Model, hyper: Hyperparameters): ModelWeights {
   const { path } = model;

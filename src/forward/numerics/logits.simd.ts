@@ -1,5 +1,5 @@
 // Twin of logits.ts.
-import { exp4 } from "./exp-f32.simd";
+import { exp4 } from "./simd/exp4";
 
 // @ts-ignore: decorator
 @inline

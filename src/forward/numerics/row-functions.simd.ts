@@ -1,6 +1,6 @@
 // Twin of the functions of row-functions.ts that need exponentials; norms are fast enough as they are. The sum of the
 // softmax runs in two f64 lanes: even and odd elements.
-import { exp4 } from "./exp-f32.simd";
+import { exp4 } from "./simd/exp4";
 
 // @ts-ignore: decorator
 @inline

@@ -8,7 +8,8 @@ import { makeNumerics, numericsLimits, workbench, type ProgramModel } from "../m
 import { headMemoryBytes as headBytes } from "../numerics/wasm-numerics.ts";
 import { codedHead, codedRowLength, codeRow, summarize, topOfCoded } from "../numerics/logits.ts";
 import { exponential } from "../numerics/elementary.ts";
-import { makePass, type Sequence } from "../pass.ts";
+import { makePass } from "../pass.ts";
+import type { Pass, Sequence } from "../pass.types.ts";
 import { openStream, type StreamPlace } from "../streams.ts";
 import type { Team } from "../team.ts";
 import { writeAll } from "../../write/write-all.ts";
@@ -103,7 +104,7 @@ export function evaluate(
 
 type Passes = readonly {
   readonly model: ProgramModel;
-  readonly pass: ReturnType<typeof makePass>;
+  readonly pass: Pass;
   readonly stream: ReturnType<typeof openStream>;
 }[];
 

@@ -4,7 +4,8 @@
  */
 import { makeNumerics, numericsLimits, workbench, type ProgramModel } from "../member.ts";
 import { headMemoryBytes } from "../numerics/wasm-numerics.ts";
-import { makePass, type Observer, type Sequence } from "../pass.ts";
+import { makePass } from "../pass.ts";
+import type { Observer, Sequence } from "../pass.types.ts";
 import { openStream, type StreamPlace } from "../streams.ts";
 import type { Team } from "../team.ts";
 import type { ProgramReport } from "./program.types.ts";

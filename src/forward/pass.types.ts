@@ -1,0 +1,49 @@
+/** What a forward pass works with, and what it is to those who run one. */
+import type { PassBuffers } from "./buffers.ts";
+import type { Hyperparameters } from "./hyperparameters.ts";
+import type { ActivationRows, HeadMemory } from "./numerics/numerics.ts";
+import type { Workbench } from "./projections.ts";
+import type { Matrix, ModelWeights } from "./weights.ts";
+
+/** Tokens that see each other. */
+export interface Sequence {
+  /** First row in the buffers, and how many. */
+  readonly row: number;
+  readonly count: number;
+  /** Position of the first. */
+  readonly position: number;
+}
+
+/** Is told what goes into matrices, before they are multiplied; every member of the team calls it. */
+export type Observer = (input: {
+  readonly matrices: readonly Matrix[];
+  readonly activations: ActivationRows;
+  /** Rows of `activations` that hold something. */
+  readonly rows: number;
+  /** With experts: which rows each slice is multiplied with. */
+  readonly rowsOf?: (slice: number) => Uint32Array;
+}) => void;
+
+/** What a pass works with. */
+export interface PassContext {
+  readonly bench: Workbench;
+  readonly hyper: Hyperparameters;
+  readonly weights: ModelWeights;
+  readonly buffers: PassBuffers;
+  /** Rows of the sequences at hand, from 0. */
+  readonly observe?: Observer;
+  /** Where a head's keys and values are: a memory for each, or one that is used again for every sequence. */
+  readonly headMemory: (layer: number, head: number, sequence: number) => HeadMemory;
+}
+
+export interface Pass {
+  /** Embeddings of tokens into the states, from row 0 on. */
+  embed(tokens: Int32Array): void;
+  /** All states through one layer. */
+  layer(index: number, sequences: readonly Sequence[]): void;
+  /**
+   * Logits of the states that `rows` names.
+   * @param out `rows.length * vocabulary` floats
+   */
+  logits(rows: Uint32Array, out: Float32Array): void;
+}
