@@ -11,6 +11,8 @@ const PHASE_TEXT: Readonly<Record<Progress["phase"], string>> = {
   plan: "planning",
   convert: "converting",
   compare: "comparing",
+  generate: "writing text",
+  measure: "measuring",
   evaluate: "evaluating",
   finish: "finishing: sync, reopen, check",
 };
