@@ -4,6 +4,7 @@
  */
 import { makeAttention } from "./attention.ts";
 import { makeFeedForward } from "./feed-forward.ts";
+import type { ActivationRows } from "./numerics/numerics.ts";
 import { tanhF32 } from "./numerics/row-functions.ts";
 import type { Pass, PassContext } from "./pass.types.ts";
 import { matrixForm, multiplyAll, quantizeRows, readMatrixRows } from "./projections.ts";
@@ -18,6 +19,21 @@ export function makePass(context: PassContext): Pass {
   const { vectorOf, eachRow, normed, rowsFor } = steps;
   const attention = makeAttention(context, steps);
   const feedForward = makeFeedForward(context, steps);
+
+  const outputInput = (rows: Uint32Array): ActivationRows => {
+    const { width } = hyper;
+    const { matrix } = weights.output;
+    const input = rowsFor(buffers.normed, width, [matrix]);
+    eachRow(rows.length, (first, count) => {
+      for (let n = first; n < first + count; n++) {
+        const state = buffers.state.subarray(rows[n]! * width, (rows[n]! + 1) * width);
+        normed(weights.outputNorm, state, buffers.normed.subarray(n * width, (n + 1) * width));
+      }
+      quantizeRows(bench, input, first, count);
+    });
+    observe?.({ matrices: [matrix], activations: input, rows: rows.length });
+    return input;
+  };
 
   return {
     embed(tokens) {
@@ -46,18 +62,11 @@ export function makePass(context: PassContext): Pass {
       const input = attention(index, layer, sequences, rows);
       feedForward(layer, hyper.rules.isParallel ? input : undefined, rows);
     },
+    outputInput,
     logits(rows, out) {
       const { matrix, bias } = weights.output;
-      const { width, logitScale, logitSoftcap } = hyper;
-      const input = rowsFor(buffers.normed, width, [matrix]);
-      eachRow(rows.length, (first, count) => {
-        for (let n = first; n < first + count; n++) {
-          const state = buffers.state.subarray(rows[n]! * width, (rows[n]! + 1) * width);
-          normed(weights.outputNorm, state, buffers.normed.subarray(n * width, (n + 1) * width));
-        }
-        quantizeRows(bench, input, first, count);
-      });
-      observe?.({ matrices: [matrix], activations: input, rows: rows.length });
+      const { logitScale, logitSoftcap } = hyper;
+      const input = outputInput(rows);
       multiplyAll(bench, [
         {
           matrix,

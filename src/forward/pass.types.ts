@@ -41,6 +41,8 @@ export interface Pass {
   embed(tokens: Int32Array): void;
   /** All states through one layer. */
   layer(index: number, sequences: readonly Sequence[]): void;
+  /** The states that `rows` names, normed: what the output matrix is multiplied with. */
+  outputInput(rows: Uint32Array): ActivationRows;
   /**
    * Logits of the states that `rows` names.
    * @param out `rows.length * vocabulary` floats

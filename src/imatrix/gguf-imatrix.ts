@@ -1,6 +1,7 @@
 /**
  * Importance in GGUF, as llama-imatrix writes it: for each tensor `<name>.in_sum2`, sums of squares, `[columns,
- * slices]`, and `<name>.counts`, `[1, slices]`, both f32; `imatrix.datasets` and `imatrix.chunk_count` as keys.
+ * slices]`, and `<name>.counts`, `[1, slices]`, and from newer versions `<name>.in_sum`, sums of the values, all f32;
+ * `imatrix.datasets`, `imatrix.chunk_count` and `imatrix.chunk_size` as keys.
  */
 import { QuantizeError } from "../errors.ts";
 import { elementCount, type Metadata, type Model, type Tensor } from "../read/model.ts";
@@ -10,8 +11,12 @@ import { closeModelFiles, openModelFiles, readTensorRows } from "../read/read-te
 import { rowCount } from "../read/model.ts";
 import type { ImatrixContent, ImatrixEntry } from "./imatrix.types.ts";
 
-const SUMS = ".in_sum2";
-const COUNTS = ".counts";
+export const SUMS = ".in_sum2";
+export const VALUES = ".in_sum";
+export const COUNTS = ".counts";
+export const DATASETS_KEY = "imatrix.datasets";
+export const CHUNK_COUNT_KEY = "imatrix.chunk_count";
+export const CHUNK_SIZE_KEY = "imatrix.chunk_size";
 
 function readFloats(model: Model, fds: readonly number[], tensor: Tensor): Float32Array {
   if (tensor.codec !== "f32") {
@@ -24,12 +29,12 @@ function readFloats(model: Model, fds: readonly number[], tensor: Tensor): Float
 }
 
 function datasetsOf(metadata: Metadata): string[] {
-  const entry = metadata.get("imatrix.datasets");
+  const entry = metadata.get(DATASETS_KEY);
   return entry?.type === "array" && entry.elementType === "string" ? Array.from(entry.values, String) : [];
 }
 
-function chunkCountOf(metadata: Metadata): number | undefined {
-  const entry = metadata.get("imatrix.chunk_count");
+function countOf(metadata: Metadata, key: string): number | undefined {
+  const entry = metadata.get(key);
   return entry === undefined || entry.type === "array" || typeof entry.value === "string"
     ? undefined
     : Math.max(0, Number(entry.value));
@@ -58,17 +63,24 @@ export function readGgufImatrix(path: string): ImatrixContent {
       if (counts === undefined) throw missing(name, "sums, but no counts");
       // Counts are whole numbers stored as f32.
       const rounded = Array.from(readFloats(model, fds, counts), Math.round);
-      entries.push({ name, sums: readFloats(model, fds, tensor), counts: rounded });
+      const valuesTensor = byName.get(name + VALUES);
+      const [sums, values] = [tensor, valuesTensor].map((found) => found && readFloats(model, fds, found));
+      if (values !== undefined && values.length !== sums!.length) {
+        const expected = `expected ${sums!.length} elements as in ${quote(tensor.name)}`;
+        throw new QuantizeError("bad-format", `${path}: ${quote(name + VALUES)}: ${expected}, found ${values.length}`);
+      }
+      entries.push({ name, sums: sums!, ...(values && { values }), counts: rounded });
     }
     if (entries.length === 0)
       throw new QuantizeError(
         "bad-format",
         `${path}: expected tensors named <tensor>${SUMS}, found none: no importance matrix`,
       );
-    const chunkCount = chunkCountOf(model.metadata);
+    const [chunkCount, chunkSize] = [CHUNK_COUNT_KEY, CHUNK_SIZE_KEY].map((key) => countOf(model.metadata, key));
     return {
       ...{ format: "gguf", entries, datasets: datasetsOf(model.metadata) },
-      ...(chunkCount === undefined ? {} : { chunkCount }),
+      ...(chunkCount !== undefined && { chunkCount }),
+      ...(chunkSize !== undefined && { chunkSize }),
     };
   } finally {
     closeModelFiles(fds);

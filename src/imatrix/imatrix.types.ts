@@ -31,6 +31,8 @@ export interface ImatrixEntry {
   readonly name: string;
   /** Column after column, slice after slice. */
   readonly sums: Float32Array;
+  /** Sums of the activations themselves, where the file has them. */
+  readonly values?: Float32Array;
   /** One per slice, or one for all. */
   readonly counts: readonly number[];
 }
@@ -41,4 +43,6 @@ export interface ImatrixContent {
   readonly entries: readonly ImatrixEntry[];
   readonly datasets: readonly string[];
   readonly chunkCount?: number;
+  /** Tokens of a chunk, where the file says. */
+  readonly chunkSize?: number;
 }
