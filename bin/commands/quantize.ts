@@ -11,27 +11,36 @@ import {
   verifyOption,
   type RunFlags,
 } from "../run-options.ts";
+import { addConversionEvaluationOptions, conversionEvaluationOf, type EvalFlags } from "../evaluation-options.ts";
 import { addSideFileOptions, type SideFlags } from "../side-file-options.ts";
 import type { Engine } from "../../src/engine/start-engine.ts";
+import type { ConversionEvaluation } from "../../src/jobs/evaluate-conversion.ts";
 import { toolVersion } from "../../src/text/version.ts";
 
-interface QuantizeFlags extends RunFlags, PlanFlags, SideFlags {
+interface QuantizeFlags extends RunFlags, PlanFlags, SideFlags, EvalFlags {
   readonly output?: string;
   readonly dryRun?: boolean;
 }
 
 async function run(input: string, flags: QuantizeFlags): Promise<void> {
   const request = await planRequestOf(flags);
+  const evaluation = conversionEvaluationOf(flags);
   if (flags.dryRun) {
     const { showPlan } = await import("../show-plan.ts");
     return showPlan(input, request, flags);
   }
   // Threads take a tenth of a second to start: time enough to load what plans and reports.
   const { withEngine } = await import("../../src/engine/start-engine.ts");
-  await withEngine(conversionOptionsOf(flags), (engine) => convert(input, flags, request, engine));
+  await withEngine(conversionOptionsOf(flags), (engine) => convert(input, flags, request, evaluation, engine));
 }
 
-async function convert(input: string, flags: QuantizeFlags, request: PlanRequest, engine: Engine): Promise<void> {
+async function convert(
+  input: string,
+  flags: QuantizeFlags,
+  request: PlanRequest,
+  evaluation: ConversionEvaluation | undefined,
+  engine: Engine,
+): Promise<void> {
   const [{ onEngine }, { checkSideFiles, writeSideFiles }, { quantize }, { exportModel }] = await Promise.all([
     import("../convert.ts"),
     import("../side-files.ts"),
@@ -41,7 +50,7 @@ async function convert(input: string, flags: QuantizeFlags, request: PlanRequest
   const output = flags.output ?? defaultOutput(input, requestName(request));
   checkSideFiles(flags, input, output);
   const report = await onEngine(flags, (ears) => {
-    const run = { ...conversionOptionsOf(flags), ...ears, input, output };
+    const run = { ...conversionOptionsOf(flags), ...(evaluation && { evaluation }), ...ears, input, output };
     if (request.kind === "export") return exportModel({ ...request.options, ...run }, engine);
     const { options, effort, compat } = request;
     return quantize({ ...options, ...(effort && { effort }), ...(compat && { compat }), ...run }, engine);
@@ -66,7 +75,7 @@ export function quantizeCommand(): Command {
     .option("-n, --dry-run", "print the plan and write nothing, as `quantize plan`");
   addSideFileOptions(command);
   command.optionsGroup("What is checked:").addOption(verifyOption());
-  addBudgetOptions(command);
+  addConversionEvaluationOptions(addBudgetOptions(command));
   command.optionsGroup("How it runs:");
   return addRunOptions(command).action(run);
 }
