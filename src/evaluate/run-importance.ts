@@ -60,7 +60,7 @@ export function planImportance(
 ): PassesPlan {
   const { threads, maxMemory, withOutput } = options;
   const inputs = inputsOf(model.weights, withOutput);
-  const sumBytes = inputs.reduce((sum, [first]) => sum + sumsOf(first!) * 8 + first!.slices * 8, 0);
+  const sumBytes = inputs.reduce((sum, [first]) => sum + sumsOf(first!) * 4 + first!.slices * 8, 0);
   return planPasses([model], windows, {
     threads,
     ...(maxMemory !== undefined && { maxMemory }),
@@ -99,18 +99,19 @@ export async function runImportance(
     return engine.pool.runProgram("measureImportance", setup, module, onNote, options.signal);
   });
   const entries = inputs.flatMap((matrices): ImatrixEntry[] => {
-    const { squares, values, counts } = sums.get(matrices[0]!.tensor.name)!;
+    const { squares, counts } = sums.get(matrices[0]!.tensor.name)!;
     const names = new Set(matrices.map(({ tensor }) => tensor.name));
-    return [...names].map((name) => ({ name, sums: squares, values, counts: Array.from(counts) }));
+    return [...names].map((name) => ({ name, sums: squares, counts: Array.from(counts) }));
   });
   requireFinite(entries, model.model.path);
   return { entries, plan };
 }
 
 function makeSums(matrix: Matrix): ImportanceSums {
-  const floats = (): Float32Array => new Float32Array(new SharedArrayBuffer(sumsOf(matrix) * 4));
-  const counts = new Float64Array(new SharedArrayBuffer(matrix.slices * 8));
-  return { squares: floats(), values: floats(), counts };
+  return {
+    squares: new Float32Array(new SharedArrayBuffer(sumsOf(matrix) * 4)),
+    counts: new Float64Array(new SharedArrayBuffer(matrix.slices * 8)),
+  };
 }
 
 function requireFinite(entries: readonly ImatrixEntry[], path: string): void {

@@ -1,7 +1,7 @@
 /**
  * Importance in GGUF, as llama-imatrix writes it: for each tensor `<name>.in_sum2`, sums of squares, `[columns,
- * slices]`, and `<name>.counts`, `[1, slices]`, and from newer versions `<name>.in_sum`, sums of the values, all f32;
- * `imatrix.datasets`, `imatrix.chunk_count` and `imatrix.chunk_size` as keys.
+ * slices]`, and `<name>.counts`, `[1, slices]`, both f32; `imatrix.datasets`, `imatrix.chunk_count` and
+ * `imatrix.chunk_size` as keys. Other tensors (sums of the values, from some versions) are passed over.
  */
 import { QuantizeError } from "../errors.ts";
 import { elementCount, type Metadata, type Model, type Tensor } from "../read/model.ts";
@@ -12,7 +12,6 @@ import { rowCount } from "../read/model.ts";
 import type { ImatrixContent, ImatrixEntry } from "./imatrix.types.ts";
 
 export const SUMS = ".in_sum2";
-export const VALUES = ".in_sum";
 export const COUNTS = ".counts";
 export const DATASETS_KEY = "imatrix.datasets";
 export const CHUNK_COUNT_KEY = "imatrix.chunk_count";
@@ -63,13 +62,7 @@ export function readGgufImatrix(path: string): ImatrixContent {
       if (counts === undefined) throw missing(name, "sums, but no counts");
       // Counts are whole numbers stored as f32.
       const rounded = Array.from(readFloats(model, fds, counts), Math.round);
-      const valuesTensor = byName.get(name + VALUES);
-      const [sums, values] = [tensor, valuesTensor].map((found) => found && readFloats(model, fds, found));
-      if (values !== undefined && values.length !== sums!.length) {
-        const expected = `expected ${sums!.length} elements as in ${quote(tensor.name)}`;
-        throw new QuantizeError("bad-format", `${path}: ${quote(name + VALUES)}: ${expected}, found ${values.length}`);
-      }
-      entries.push({ name, sums: sums!, ...(values && { values }), counts: rounded });
+      entries.push({ name, sums: readFloats(model, fds, tensor), counts: rounded });
     }
     if (entries.length === 0)
       throw new QuantizeError(

@@ -31,8 +31,6 @@ export interface ImatrixEntry {
   readonly name: string;
   /** Column after column, slice after slice. */
   readonly sums: Float32Array;
-  /** Sums of the activations themselves, where the file has them. */
-  readonly values?: Float32Array;
   /** One per slice, or one for all. */
   readonly counts: readonly number[];
 }

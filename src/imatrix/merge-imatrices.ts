@@ -58,7 +58,6 @@ function addEntries(a: ImatrixEntry, b: ImatrixEntry, path: string): ImatrixEntr
   return {
     name: a.name,
     sums: added(a.sums, b.sums),
-    ...(a.values && b.values && { values: added(a.values, b.values) }),
     counts: left.map((count, slice) => count + right[slice]!),
   };
 }

@@ -2,7 +2,7 @@
  * Importance files as llama-imatrix writes them, byte for byte: GGUF (imatrix/gguf-imatrix.ts has the layout) or the
  * older format (imatrix/legacy-imatrix.ts).
  */
-import { CHUNK_COUNT_KEY, CHUNK_SIZE_KEY, COUNTS, DATASETS_KEY, SUMS, VALUES } from "../imatrix/gguf-imatrix.ts";
+import { CHUNK_COUNT_KEY, CHUNK_SIZE_KEY, COUNTS, DATASETS_KEY, SUMS } from "../imatrix/gguf-imatrix.ts";
 import type { ImatrixEntry } from "../imatrix/imatrix.types.ts";
 import type { MergedContent } from "../imatrix/merge-imatrices.ts";
 import { DEFAULT_ALIGNMENT, placeInDataSection } from "../read/gguf/gguf-types.ts";
@@ -20,6 +20,9 @@ export type ImatrixFormat = "gguf" | "dat";
 const bytesOf = (values: Float32Array): Uint8Array =>
   new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
 
+/** ggml does not write a last dimension of 1. */
+const shapeOf = (columns: number, slices: number): number[] => (slices === 1 ? [columns] : [columns, slices]);
+
 /** Parts of the file, one after the other. */
 export function formatGgufImatrix({ entries, datasets, chunkCount, chunkSize }: MergedContent): Uint8Array[] {
   const metadata: Metadata = new Map([
@@ -28,14 +31,10 @@ export function formatGgufImatrix({ entries, datasets, chunkCount, chunkSize }: 
     [CHUNK_COUNT_KEY, { type: "uint32", value: chunkCount }],
     [CHUNK_SIZE_KEY, { type: "uint32", value: chunkSize }],
   ]);
-  const tensors = entries.flatMap(({ name, sums, values, counts }) => {
-    const shape = [sums.length / counts.length, counts.length];
-    return [
-      { name: name + SUMS, shape, bytes: bytesOf(sums) },
-      { name: name + COUNTS, shape: [1, counts.length], bytes: bytesOf(Float32Array.from(counts)) },
-      ...(values === undefined ? [] : [{ name: name + VALUES, shape, bytes: bytesOf(values) }]),
-    ];
-  });
+  const tensors = entries.flatMap(({ name, sums, counts }) => [
+    { name: name + SUMS, shape: shapeOf(sums.length / counts.length, counts.length), bytes: bytesOf(sums) },
+    { name: name + COUNTS, shape: shapeOf(1, counts.length), bytes: bytesOf(Float32Array.from(counts)) },
+  ]);
   const lengths = tensors.map(({ bytes }) => bytes.length);
   const { offsets, byteLength } = placeInDataSection(lengths, DEFAULT_ALIGNMENT);
   const list = tensors.map(({ name, shape }, i) => ({ name, shape, ggmlType: F32, byteOffset: offsets[i]! }));

@@ -1,7 +1,6 @@
 /**
- * Importance: of every matrix, the sum of the squares of each column of its input over all tokens of a text, and the
- * sum of the column itself, as llama-imatrix counts them (f32, in the order of the tokens; experts only the tokens that
- * come to them).
+ * Importance: of every matrix, the sum of the squares of each column of its input over all tokens of a text, as
+ * llama-imatrix adds them up (f32, in the order of the tokens; experts only the tokens that come to them).
  */
 import { makeNumerics, numericsLimits, workbench, type ProgramModel } from "../member.ts";
 import { headMemoryBytes } from "../numerics/wasm-numerics.ts";
@@ -19,9 +18,8 @@ const COLUMNS_PER_PART = 256;
 
 /** What is gathered for the matrices that share an input, on shared memory. */
 export interface ImportanceSums {
-  /** Sums of squares and of values, a row of columns for each slice. */
+  /** A row of columns for each slice. */
   readonly squares: Float32Array;
-  readonly values: Float32Array;
   /** Rows of activations that came to each slice. */
   readonly counts: Float64Array;
 }
@@ -92,7 +90,7 @@ function observerOf(sums: ImportanceSetup["sums"], team: Team): Observer {
     const found = sums.get(first!.tensor.name);
     if (found === undefined) return;
     const { floats, columns } = activations;
-    const { squares, values, counts } = found;
+    const { squares, counts } = found;
     const parts = Math.ceil(columns / COLUMNS_PER_PART);
     team.each(first!.slices * parts, (part) => {
       const slice = Math.floor(part / parts);
@@ -106,7 +104,6 @@ function observerOf(sums: ImportanceSetup["sums"], team: Team): Observer {
           const x = floats[at + column]!;
           const sum = slice * columns + column;
           squares[sum] = fround(squares[sum]! + fround(x * x));
-          values[sum] = fround(values[sum]! + x);
         }
       }
       if (start === 0) counts[slice]! += count;
