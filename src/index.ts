@@ -13,8 +13,18 @@ export type {
 } from "./jobs/conversion.types.ts";
 export type { Quality, QualityBudget } from "./verify/quality.types.ts";
 export type { VerifyLevel } from "./verify/verify-level.ts";
+export { evaluateModel, outlineEvaluation } from "./jobs/evaluate-model.ts";
+export type { EvaluationOptions, EvaluationOutline, EvaluationReport } from "./jobs/evaluation.types.ts";
+export type { EvaluationBudget } from "./evaluate/budget.ts";
+export { sampleWindows, type OwnTextOptions } from "./evaluate/own-text.ts";
+export type { Comparison, Distribution, Estimate } from "./evaluate/statistics.ts";
+export type { Windows } from "./evaluate/windows.ts";
 export { exportModel, type ExportOptions } from "./jobs/export-model.ts";
 export { exitCode, QuantizeError, type ErrorCode } from "./errors.ts";
+export { generateText, type GenerationOptions, type GenerationReport } from "./jobs/generate-text.ts";
+export type { ImatrixContents, ImatrixOptions, ImatrixReport, MergeOptions } from "./jobs/imatrix.types.ts";
+export { measureImatrix } from "./jobs/measure-imatrix.ts";
+export { mergeImatrices } from "./jobs/merge-imatrices.ts";
 export { readImatrix } from "./imatrix/read-imatrix.ts";
 export type { Imatrix, ImatrixFilter } from "./imatrix/imatrix.types.ts";
 export { describeLayouts, describeTargets, type LayoutDescription } from "./inspect/describe-layouts.ts";

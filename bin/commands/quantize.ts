@@ -11,27 +11,36 @@ import {
   verifyOption,
   type RunFlags,
 } from "../run-options.ts";
+import { addConversionEvaluationOptions, conversionEvaluationOf, type EvalFlags } from "../evaluation-options.ts";
 import { addSideFileOptions, type SideFlags } from "../side-file-options.ts";
 import type { Engine } from "../../src/engine/start-engine.ts";
+import type { ConversionEvaluation } from "../../src/jobs/evaluate-conversion.ts";
 import { toolVersion } from "../../src/text/version.ts";
 
-interface QuantizeFlags extends RunFlags, PlanFlags, SideFlags {
+interface QuantizeFlags extends RunFlags, PlanFlags, SideFlags, EvalFlags {
   readonly output?: string;
   readonly dryRun?: boolean;
 }
 
 async function run(input: string, flags: QuantizeFlags): Promise<void> {
   const request = await planRequestOf(flags);
+  const evaluation = conversionEvaluationOf(flags);
   if (flags.dryRun) {
     const { showPlan } = await import("../show-plan.ts");
     return showPlan(input, request, flags);
   }
   // Threads take a tenth of a second to start: time enough to load what plans and reports.
   const { withEngine } = await import("../../src/engine/start-engine.ts");
-  await withEngine(conversionOptionsOf(flags), (engine) => convert(input, flags, request, engine));
+  await withEngine(conversionOptionsOf(flags), (engine) => convert(input, flags, request, evaluation, engine));
 }
 
-async function convert(input: string, flags: QuantizeFlags, request: PlanRequest, engine: Engine): Promise<void> {
+async function convert(
+  input: string,
+  flags: QuantizeFlags,
+  request: PlanRequest,
+  evaluation: ConversionEvaluation | undefined,
+  engine: Engine,
+): Promise<void> {
   const [{ onEngine }, { planRequest }, { checkSideFiles, writeSideFiles }, { convertModel }] = await Promise.all([
     import("../convert.ts"),
     import("../plan-request.ts"),
@@ -44,7 +53,14 @@ async function convert(input: string, flags: QuantizeFlags, request: PlanRequest
   const { effort, compat } = request.kind === "export" ? {} : request;
   const stated = { ...(effort && { effort }), ...(compat && { compat }) };
   const report = await onEngine(flags, (run) => {
-    const options = { ...stated, ...conversionOptionsOf(flags), ...run, input, output };
+    const options = {
+      ...stated,
+      ...conversionOptionsOf(flags),
+      ...(evaluation && { evaluation }),
+      ...run,
+      input,
+      output,
+    };
     return convertModel(options, (model) => planRequest(model, request), engine);
   });
   await writeSideFiles(flags, report);
@@ -67,7 +83,7 @@ export function quantizeCommand(): Command {
     .option("-n, --dry-run", "print the plan and write nothing, as `quantize plan`");
   addSideFileOptions(command);
   command.optionsGroup("What is checked:").addOption(verifyOption());
-  addBudgetOptions(command);
+  addConversionEvaluationOptions(addBudgetOptions(command));
   command.optionsGroup("How it runs:");
   return addRunOptions(command).action(run);
 }

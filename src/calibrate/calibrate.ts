@@ -106,18 +106,18 @@ export function calibrate(
       bench,
       sides,
       groups,
-      (pass, sequences) => {
-        const rows = sequences.reduce((sum, { count }) => sum + count, 0);
-        // Nobody takes the step after the input: no logits are made.
-        return pass.logitsSteps(
-          Uint32Array.from({ length: rows }, (_, row) => row),
-          new Float32Array(0),
-        );
-      },
+      (pass, sequences) => outputSteps(pass, weights.output.matrix, sequences),
       true,
     );
   }
   if (team.rank === 0) report({ done: hyper.layers + 1, of: hyper.layers + 1 });
+}
+
+/** The stop before the output matrix; nobody goes on from there. */
+function* outputSteps(pass: Pass, matrix: Matrix, sequences: readonly Sequence[]): PassSteps {
+  const rows = sequences.reduce((sum, { count }) => sum + count, 0);
+  const activations = pass.outputInput(Uint32Array.from({ length: rows }, (_, row) => row));
+  yield { matrices: [matrix], activations, rows };
 }
 
 /** One of the two passes. */

@@ -34,6 +34,27 @@ const tensorSchema = z.object({
   reason: z.string().optional(),
 });
 
+const estimate = z.object({ value: z.number(), error: z.number() });
+
+/** What the model as a whole lost, on a text. */
+const evaluationSchema = z.object({
+  /** The file's name, and the SHA-256 of its bytes. */
+  text: z.string(),
+  textHash: z.string().regex(/^[0-9a-f]{64}$/),
+  /** Tokens of a window, windows, scored tokens. */
+  context: positive,
+  windows: positive,
+  scored: positive,
+  arithmetic: z.enum(["kernels", "float"]),
+  perplexity: estimate,
+  /** Of the source. */
+  basePerplexity: estimate,
+  /** Kullback-Leibler divergence from the source: mean with its error, 99th percentile, maximum. */
+  divergence: estimate.extend({ percent99: z.number(), maximum: z.number() }),
+  /** Share of tokens for which both find the same one most probable. */
+  sameTop: estimate,
+});
+
 export const manifestSchema = z.object({
   format: z.literal(MANIFEST_VERSION),
   tool: z.object({ name, version: name }),
@@ -47,6 +68,8 @@ export const manifestSchema = z.object({
   recipe: record.optional(),
   /** Further facts of the caller, kept as they are. */
   provenance: record.optional(),
+  /** Where the conversion was evaluated. */
+  evaluation: evaluationSchema.optional(),
   tensors: z.array(tensorSchema),
 });
 

@@ -9,11 +9,15 @@ import type { BackendName } from "../engine/worker/backend.ts";
 import type { RuleHits } from "../plan/plan.ts";
 import type { Quality, QualityBudget } from "../verify/quality.types.ts";
 import type { VerifyLevel } from "../verify/verify-level.ts";
+import type { ConversionEvaluation } from "./evaluate-conversion.ts";
+import type { EvaluationReport } from "./evaluation.types.ts";
 
 /** Options of runs that write a file. */
 export interface ConversionOptions extends RunOptions, QualityBudget {
   /** Default `kernels`. */
   readonly verify?: VerifyLevel;
+  /** A text to evaluate the result on, beside the source, before the file gets its name; default: none. */
+  readonly evaluation?: ConversionEvaluation;
   /** How hard codebooks are searched, default `normal`; more effort costs time, not bytes. */
   readonly effort?: Effort;
   /** Replace an existing output. Default false. */
@@ -93,6 +97,8 @@ export interface ConversionReport {
   readonly tensors: readonly TensorReport[];
   readonly totals: Totals;
   readonly verify: VerifyLevel;
+  /** What the model as a whole lost, where a text was given. */
+  readonly evaluation?: EvaluationReport;
   readonly backend: BackendName;
   readonly threads: number;
   /** Peak memory that the plan allows for, in bytes. */

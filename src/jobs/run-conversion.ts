@@ -8,6 +8,7 @@ import { learnedBytes } from "../plan/table-count.ts";
 import { elementCount } from "../read/model.ts";
 import { storedBytes, storedCodebookBytes } from "../read/read-tensor.ts";
 import { combineHashes, formatHash } from "../verify/xxh64.ts";
+import { requireEvaluation } from "../evaluate/budget.ts";
 import { requireQuality } from "../verify/budget.ts";
 import type { ConversionOptions, ConversionReport, TensorReport, Totals } from "./conversion.types.ts";
 import { jobsOf } from "../engine/tensor-jobs.ts";
@@ -18,6 +19,7 @@ import { planMemory } from "../engine/plan-memory.ts";
 import { pooledQuality, qualityOf, type TensorResult } from "../engine/results.ts";
 import { runTasks } from "../engine/run-tasks.ts";
 import type { Engine } from "../engine/start-engine.ts";
+import type { PreparedEvaluation } from "./evaluate-conversion.ts";
 
 /**
  * Converts every tensor of a plan into a new GGUF file.
@@ -34,7 +36,8 @@ export async function runConversion(
   const start = performance.now();
   const { verify = "kernels", effort = "normal", onProgress, signal } = options;
   const { pool, backend } = engine;
-  const header = planOutputHeader(plan, options);
+  const evaluating = options.evaluation && (await prepareEvaluation(plan, outputPath, options));
+  const header = planOutputHeader(plan, { ...options, ...(evaluating && { evaluationDraft: evaluating.draft }) });
   const outputs = outputSet(plan, header, outputPath, options.force ?? false);
   outputs.check();
   const memory = planMemory(plan, options);
@@ -83,16 +86,29 @@ export async function runConversion(
     };
     requireQuality(tensors, options, report);
     const allBooks = plan.tensors.map((planned, i) => (isCopy(planned) ? planned.tensor.codebooks : codebooks[i]));
+    const files = outputs.files.map(({ header: { byteLength: dataStart }, byteLength }, i) => {
+      return { path: temporaryPaths[i]!, dataStart, byteLength };
+    });
+    const evaluation = await evaluating?.run(files, allBooks, engine);
+    const result = { ...report, ...(evaluation && { evaluation }) };
+    if (evaluation?.comparison) requireEvaluation(report.output, evaluation.comparison, options.evaluation!, result);
     const headers = header.bytes({
       tensors: tensors.map(manifestTensor),
       codebooks: allBooks,
       sourceHash: report.sourceHash,
+      ...(evaluation && { evaluation: evaluating!.manifestEntry(evaluation) }),
     });
-    return { result: report, headers };
+    return { result, headers };
   };
 
   const report = await outputs.write(write);
   return { ...report, seconds: (performance.now() - start) / 1000 };
+}
+
+/** Loaded when it is asked for: forward pass and tokenizer are larger than all the rest. */
+async function prepareEvaluation(plan: Plan, output: string, options: ConversionOptions): Promise<PreparedEvaluation> {
+  const { prepareConversionEvaluation } = await import("./evaluate-conversion.ts");
+  return prepareConversionEvaluation(plan, output, options.evaluation!, options);
 }
 
 function tensorReport(planned: TensorPlan, result: TensorResult): TensorReport {

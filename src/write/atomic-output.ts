@@ -79,7 +79,8 @@ function isSameFile(path: string, target: ReturnType<typeof statOrUndefined>, in
   return target !== undefined && other !== undefined && target.dev === other.dev && target.ino === other.ino;
 }
 
-function requireRoom(path: string, folder: string, byteLength: number): void {
+/** Asks the disk of a folder for room. @param path what it is for @throws QuantizeError `no-room` */
+export function requireRoom(path: string, folder: string, byteLength: number): void {
   const { bavail, bsize } = statfsSync(folder);
   const free = bavail * bsize;
   if (byteLength > free) {

@@ -46,6 +46,7 @@ export interface HeaderFacts {
   readonly tensors: readonly ManifestTensor[];
   readonly codebooks: readonly (readonly Codebook[] | undefined)[];
   readonly sourceHash: string;
+  readonly evaluation?: Manifest["evaluation"];
 }
 
 /** What of the run's options is written down, or decides how tensors are carried: see `ConversionOptions`. */
@@ -54,6 +55,8 @@ export interface HeaderOptions {
   readonly effort?: Effort;
   readonly compat?: Compat;
   readonly provenance?: Readonly<Record<string, unknown>>;
+  /** The evaluation's entry in the manifest, with the longest numbers, where there will be one. */
+  readonly evaluationDraft?: Manifest["evaluation"];
 }
 
 /** A codebook with exactly so many tables and levels: the last of each stands for those that were not needed. */
@@ -85,7 +88,7 @@ function codebookTensors(
  * into codebooks.
  */
 export function planOutputHeader(plan: Plan, options: HeaderOptions): OutputHeader {
-  const { verify = "kernels", effort = "normal", provenance, compat } = options;
+  const { verify = "kernels", effort = "normal", provenance, compat, evaluationDraft } = options;
   const { alignment, model } = plan;
   const lists = Array.from({ length: plan.fileCount }, (): HeaderTensor[] => []);
   for (const { tensor, codec, layout, file, byteOffset } of plan.tensors) {
@@ -94,7 +97,11 @@ export function planOutputHeader(plan: Plan, options: HeaderOptions): OutputHead
   }
   const withBooks = codebookTensors(plan);
   const version = toolVersion();
-  const manifestOf = (sourceHash: string, entries: readonly ManifestTensor[]): Manifest => ({
+  const manifestOf = (
+    sourceHash: string,
+    entries: readonly ManifestTensor[],
+    evaluation: Manifest["evaluation"],
+  ): Manifest => ({
     format: MANIFEST_VERSION,
     tool: { name: "quantize", version },
     source: {
@@ -104,6 +111,7 @@ export function planOutputHeader(plan: Plan, options: HeaderOptions): OutputHead
     },
     recipe: { ...plan.recipe, ...(withBooks.length > 0 && { effort }), ...(compat && { compat }) },
     ...(provenance === undefined ? {} : { provenance: { ...provenance } }),
+    ...(evaluation && { evaluation }),
     tensors: [...entries],
   });
   const draft = manifestOf(
@@ -122,6 +130,7 @@ export function planOutputHeader(plan: Plan, options: HeaderOptions): OutputHead
         : { quality: { nmse: LONGEST_NUMBER, cosine: LONGEST_NUMBER, kernelError: LONGEST_NUMBER } }),
       reason: reasonText(planned.reason),
     })),
+    evaluationDraft,
   );
   const room = manifestRoom(draft);
   const sizes: StoredCodebooks[] = withBooks.map(({ index, format, tables, levels, slices }) => ({
@@ -139,8 +148,8 @@ export function planOutputHeader(plan: Plan, options: HeaderOptions): OutputHead
       tensors: header.tensors,
       byteLength: ggufHeaderSize(header),
     })),
-    bytes({ tensors, codebooks, sourceHash }) {
-      const manifest = manifestOf(sourceHash, tensors);
+    bytes({ tensors, codebooks, sourceHash, evaluation }) {
+      const manifest = manifestOf(sourceHash, tensors, evaluation);
       const stored = withBooks.map(({ index, format, tables, levels }) => {
         const books = codebooks[index]!.map((book) => padded(book, format.tableLength, tables, levels));
         return joinCodebooks(plan.tensors[index]!.tensor.name, books);

@@ -2,7 +2,6 @@
  * The files of one conversion, one or several: they appear together, the first of the set last, and only when all of
  * them are complete and checked.
  */
-import { closeSync, openSync } from "node:fs";
 import { QuantizeError } from "../errors.ts";
 import type { Plan } from "../plan/plan.ts";
 import { outputPaths } from "../plan/split-outputs.ts";
@@ -11,7 +10,7 @@ import { withCursor } from "../read/input-file.ts";
 import { parseGguf } from "../read/gguf/parse-gguf.ts";
 import { checkOutput, writeAtomically } from "./atomic-output.ts";
 import type { FileHeader, OutputHeader } from "./output-header.ts";
-import { writeAll } from "./write-all.ts";
+import { writeParts } from "./write-all.ts";
 
 interface OutputFile {
   readonly path: string;
@@ -70,20 +69,11 @@ export function outputSet(plan: Plan, header: OutputHeader, path: string, force:
       };
       return within(0, async () => {
         const { result, headers } = await write(temporaryPaths);
-        for (const [i, bytes] of headers.entries()) writeHeader(temporaryPaths[i]!, bytes);
+        for (const [i, bytes] of headers.entries()) writeParts(temporaryPaths[i]!, [bytes]);
         return result;
       });
     },
   };
-}
-
-function writeHeader(path: string, bytes: Uint8Array): void {
-  const fd = openSync(path, "r+");
-  try {
-    writeAll(fd, bytes, 0);
-  } finally {
-    closeSync(fd);
-  }
 }
 
 /** Reopens what was written: every tensor must stand in the file as planned. */
