@@ -18,7 +18,7 @@ const ROOMS = [
   "src/evaluate",
   "src/engine",
   "src/engine/worker",
-  "src/calibrate",
+  "src/rounding",
   "src/forward",
   "src/write",
   "src/plan",
