@@ -22,8 +22,10 @@ export interface TaskRun {
 export interface TaskResults {
   /** One per job. */
   readonly results: readonly TensorResult[];
-  /** The codebooks that were fitted, slice by slice; undefined for jobs without. */
+  /** The codebooks that were fitted, slice by slice, their levels without bias; undefined for jobs without. */
   readonly codebooks: readonly (readonly Codebook[] | undefined)[];
+  /** The same as they were fitted: what a calibration goes on from. */
+  readonly fittedCodebooks: readonly (readonly Codebook[] | undefined)[];
 }
 
 /** @throws the first failure of any worker, or the signal's reason */
@@ -78,6 +80,7 @@ export async function runTasks(pool: WorkerPool, run: TaskRun): Promise<TaskResu
   } finally {
     await sync.stop();
   }
+  const fittedCodebooks = codebooks.map((books) => books && [...books]);
   const results = bands.map((parts, job) => {
     const books = codebooks[job];
     const unbiased = books === undefined ? parts : unbiasLevels(parts, bandsOf(jobs[job]!.tensor.shape), books);
@@ -87,5 +90,5 @@ export async function runTasks(pool: WorkerPool, run: TaskRun): Promise<TaskResu
     const wanted = setup.verify === "off" ? unchecked : combined;
     return { ...wanted, seconds: combined.seconds + fitSeconds[job]! };
   });
-  return { results, codebooks };
+  return { results, codebooks, fittedCodebooks };
 }

@@ -99,7 +99,8 @@ export function calibrate(
   }
   for (let layer = 0; layer < hyper.layers; layer++) {
     calibrateSteps(bench, sides, groups, (pass, sequences) => pass.layerSteps(layer, sequences));
-    if (team.rank === 0) report({ done: layer + 1, of: hyper.layers + 1 });
+    if (team.rank === 0)
+      report({ done: layer + 1, of: hyper.layers + 1, step: `layer ${layer + 1} of ${hyper.layers}` });
   }
   if (setup.stats.has(weights.output.matrix.tensor.name)) {
     calibrateSteps(
@@ -110,7 +111,7 @@ export function calibrate(
       true,
     );
   }
-  if (team.rank === 0) report({ done: hyper.layers + 1, of: hyper.layers + 1 });
+  if (team.rank === 0) report({ done: hyper.layers + 1, of: hyper.layers + 1, step: "output" });
 }
 
 /** The stop before the output matrix; nobody goes on from there. */
