@@ -24,7 +24,7 @@ export function addCalibrationOptions(command: Command): Command {
     .addOption(
       new Option(
         "--calibration-tokens <n>",
-        "tokens to calibrate on (default: 8 for each column of a hidden state, at least 8192)",
+        "tokens to calibrate on (default: 8 for each column of a hidden state, at least 8192; with --effort best 32, at least 32768)",
       ).argParser(parseInteger(1)),
     )
     .addOption(

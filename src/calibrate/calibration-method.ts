@@ -8,13 +8,16 @@ export interface CalibrationMethod {
   readonly descents: number;
   /** Levels and tables that are tried for each group of a codebook format. */
   readonly candidates: number;
+  /** Tokens for each column of a hidden state when nobody says how many, and at least. */
+  readonly tokensPerColumn: number;
+  readonly leastTokens: number;
 }
 
 /** Measured: docs/calibration.md. */
 export const CALIBRATION_METHODS: Readonly<Record<Effort, CalibrationMethod>> = {
-  fast: { isAsymmetric: false, descents: 0, candidates: 4 },
-  normal: { isAsymmetric: true, descents: 1, candidates: 4 },
-  best: { isAsymmetric: true, descents: 4, candidates: 8 },
+  fast: { isAsymmetric: false, descents: 0, candidates: 4, tokensPerColumn: 8, leastTokens: 8192 },
+  normal: { isAsymmetric: true, descents: 1, candidates: 4, tokensPerColumn: 8, leastTokens: 8192 },
+  best: { isAsymmetric: true, descents: 4, candidates: 12, tokensPerColumn: 32, leastTokens: 32768 },
 };
 
 /** The method in words, for manifests and reports. */

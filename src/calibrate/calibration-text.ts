@@ -5,6 +5,7 @@
 import type { RunOptions } from "../engine/run-options.ts";
 import type { Engine } from "../engine/start-engine.ts";
 import { QuantizeError } from "../errors.ts";
+import type { CalibrationMethod } from "./calibration-method.ts";
 import { sampleWindows } from "../evaluate/own-text.ts";
 import type { PreparedModel } from "../evaluate/prepare-model.ts";
 import { readTextFile } from "../evaluate/read-text.ts";
@@ -31,15 +32,17 @@ export interface CalibrationText {
 
 const DEFAULT_CONTEXT = 128;
 const DEFAULT_SEED = 1;
-const TOKENS_PER_COLUMN = 8;
-const LEAST_TOKENS = 8192;
 /** Tokens that are held back: of a text at most a fifth. */
 const HELD_BACK_TOKENS = 2048;
 const MOST_HELD_BACK = 0.2;
 
 /** How many windows a calibration takes and holds back, when there is text enough. */
-export function calibrationSize({ hyper }: Pick<PreparedModel, "hyper">, choices: CalibrationChoices) {
-  const { context = DEFAULT_CONTEXT, tokens = Math.max(LEAST_TOKENS, TOKENS_PER_COLUMN * hyper.width) } = choices;
+export function calibrationSize(
+  { hyper }: Pick<PreparedModel, "hyper">,
+  choices: CalibrationChoices,
+  { tokensPerColumn, leastTokens }: CalibrationMethod,
+) {
+  const { context = DEFAULT_CONTEXT, tokens = Math.max(leastTokens, tokensPerColumn * hyper.width) } = choices;
   checkContext(context);
   return {
     context,
@@ -49,10 +52,14 @@ export function calibrationSize({ hyper }: Pick<PreparedModel, "hyper">, choices
 }
 
 /** Text of a file, cut and tokenized; undefined for a model's own text, which must be written first. */
-export function readCalibrationText(model: PreparedModel, choices: CalibrationChoices): CalibrationText | undefined {
+export function readCalibrationText(
+  model: PreparedModel,
+  choices: CalibrationChoices,
+  method: CalibrationMethod,
+): CalibrationText | undefined {
   const { text: path = OWN_TEXT } = choices;
   if (path === OWN_TEXT) return undefined;
-  const { context, count, heldBack } = calibrationSize(model, choices);
+  const { context, count, heldBack } = calibrationSize(model, choices, method);
   const { metadata, path: where } = model.model;
   const tokenizer = makeTokenizer(metadata, where);
   const { text, sha256 } = readTextFile(path);
@@ -74,10 +81,11 @@ export function readCalibrationText(model: PreparedModel, choices: CalibrationCh
 export async function writeCalibrationText(
   model: PreparedModel,
   choices: CalibrationChoices,
+  method: CalibrationMethod,
   options: RunOptions,
   engine: Engine,
 ): Promise<CalibrationText> {
-  const { context, count, heldBack } = calibrationSize(model, choices);
+  const { context, count, heldBack } = calibrationSize(model, choices, method);
   const { seed = DEFAULT_SEED } = choices;
   const tokenizer = makeTokenizer(model.model.metadata, model.model.path);
   const wanted = { context, count: count + heldBack, seed, arithmetic: "float" as const };

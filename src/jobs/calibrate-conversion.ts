@@ -102,8 +102,8 @@ export function prepareConversionCalibration(
     throw new QuantizeError("usage", "nothing to calibrate: no matrix gets a type whose codes are chosen one by one");
   }
   const planned = prepareModel(writtenModel(plan, output, [], []));
-  const given = readCalibrationText(source, choices);
-  const size = calibrationSize(source, choices);
+  const given = readCalibrationText(source, choices, method);
+  const size = calibrationSize(source, choices, method);
   const { context } = size;
   const count = given?.windows.count ?? size.count;
   planCalibration(source, planned, calibrated, { context, count }, method, { ...options, threads });
@@ -126,7 +126,7 @@ export function prepareConversionCalibration(
       const start = performance.now();
       // Buffers of the conversion were not planned beside those of the passes: its threads end first.
       await engine.pool.restart(threads);
-      const text = given ?? (await writeCalibrationText(source, choices, options, engine));
+      const text = given ?? (await writeCalibrationText(source, choices, method, options, engine));
       const textSeconds = seconds(start);
       const judge = async (codebooks: PlannedCodebooks, windows: Windows): Promise<Estimate> => {
         await engine.pool.restart(threads);

@@ -8,7 +8,7 @@ export interface CalibrationChoices {
   readonly text?: string;
   /** SHA-256 of the text file: another text gives other codes. */
   readonly textHash?: string;
-  /** Tokens to calibrate on; default: 8 for each column of a hidden state, at least 8192. Of a text at most what is there. */
+  /** Tokens to calibrate on; default: 8 for each column of a hidden state, at least 8192; four times as many with effort `best`. Of a text at most what is there. */
   readonly tokens?: number;
   /** Tokens of a window, default 128: longer windows of own text take as many more steps to write. */
   readonly context?: number;
