@@ -48,5 +48,15 @@ export type { Metadata, MetadataValue, Model, Tensor } from "./read/model.ts";
 export { openModel } from "./open/open-model.ts";
 export { pack, unpack, type RepackOptions } from "./jobs/repack.ts";
 export { htmlReport } from "./report/html-report.ts";
+export { makeTokenizer } from "./tokenizer/make-tokenizer.ts";
+export { renderChat, type ChatMessage, type ChatOptions } from "./tokenizer/render-chat.ts";
+export type {
+  DecodeOptions,
+  EncodeOptions,
+  StreamDecoder,
+  Token,
+  Tokenizer,
+  TokenType,
+} from "./tokenizer/tokenizer.types.ts";
 export { verify, type VerifyOptions } from "./jobs/verify.ts";
 export type { Manifest } from "./container/manifest.ts";

@@ -28,6 +28,7 @@ const ROOMS = [
   "src/imatrix",
   "src/open",
   "src/container",
+  "src/tokenizer",
   "src/read/hugging-face",
   "src/read/safetensors",
   "src/read/gguf",
