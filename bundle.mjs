@@ -13,7 +13,7 @@ const groups = [
   { name: "version", test: /src\/text\/version\.ts$/, priority: 3 },
   { name: "arguments", test: /bin\/(run|commands\/quantize)\.ts$/, priority: 2 },
   { name: "engine", test: /src\/engine\/start-engine\.ts$/, priority: 1 },
-  { name: "convert", test: /(bin\/(convert|side-files)|src\/jobs\/(quantize|export-model))\.ts$/, priority: 0 },
+  { name: "convert", test: /(bin\/(convert|plan-request|side-files)|src\/jobs\/convert-model)\.ts$/, priority: 0 },
 ];
 
 await build([

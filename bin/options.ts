@@ -1,5 +1,7 @@
 /** Options that several commands share, and the parsers of their values. */
 import { InvalidArgumentError, Option } from "commander";
+import { EFFORTS } from "../codecs/codec.ts";
+import { BACKENDS } from "../src/engine/worker/backend.ts";
 
 const SIZE_UNITS: Readonly<Record<string, number>> = {
   "": 1,
@@ -64,10 +66,7 @@ export const threadsOption = (): Option =>
 export const maxMemoryOption = (): Option =>
   new Option("--max-memory <size>", "bound of resident memory, such as 512MiB (default: 1GiB)").argParser(parseSize);
 export const backendOption = (): Option =>
-  new Option("--backend <name>", "implementation of the hot loops, same bytes (default: wasm)").choices([
-    "wasm",
-    "scalar",
-  ]);
+  new Option("--backend <name>", "implementation of the hot loops, same bytes (default: wasm)").choices(BACKENDS);
 export const maxNmseOption = (): Option =>
   new Option("--max-nmse <x>", "exit 3 when a quantized tensor's relative squared error is above x").argParser(
     parseNumber(0, Infinity),
@@ -77,8 +76,6 @@ export const minCosineOption = (): Option =>
     parseNumber(-1, 1),
   );
 export const effortOption = (): Option =>
-  new Option("--effort <level>", "how long codebooks are searched (default: normal)").choices([
-    "fast",
-    "normal",
-    "best",
-  ]);
+  new Option("--effort <level>", "how long codebooks and calibrated codes are searched (default: normal)").choices(
+    EFFORTS,
+  );

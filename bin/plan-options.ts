@@ -1,10 +1,12 @@
 /** Options of the main job and of `plan`: what becomes of which tensor. */
 import { Option, type Command } from "commander";
 import { QuantizeError } from "../src/errors.ts";
+import { FIXED_TABLE_NAMES } from "../src/fit/fixed-tables.ts";
 import type { Imatrix } from "../src/imatrix/imatrix.types.ts";
 import type { AppliedRecipe } from "../src/plan/apply-recipe.ts";
 import type { ExportPlanOptions } from "../src/plan/plan-export.ts";
 import type { PlanOptions } from "../src/plan/plan.ts";
+import { INCOMPATIBLE_POLICIES } from "../src/plan/recipes/incompatible-policy.ts";
 import type { StatedOptions } from "../src/plan/recipes/recipe-file.types.ts";
 import { collect, parseInteger, parseSize } from "./options.ts";
 
@@ -48,7 +50,7 @@ const PLAN_OPTIONS: readonly (() => Option)[] = [
     ),
   () =>
     new Option("--tables-from <name>", "fixed tables for q4_cb instead of learned ones")
-      .choices(["iq4_nl", "nf4", "fp4", "bitmod"])
+      .choices(FIXED_TABLE_NAMES)
       .conflicts("tables"),
   () => new Option("--imatrix <file>", "importance of columns, .dat or .gguf, for all encoders and fits"),
   () =>
@@ -61,11 +63,9 @@ const PLAN_OPTIONS: readonly (() => Option)[] = [
       "ignore importance entries whose name holds this, may be repeated",
     ).argParser(collect),
   () =>
-    new Option("--on-incompatible <policy>", "for shapes that do not suit the type (default: fallback)").choices([
-      "error",
-      "fallback",
-      "keep",
-    ]),
+    new Option("--on-incompatible <policy>", "for shapes that do not suit the type (default: fallback)").choices(
+      INCOMPATIBLE_POLICIES,
+    ),
   () => new Option("--pure", "the scheme's type for every tensor, without the mix's rules"),
   () => new Option("--output-type <type>", "type of the output tensor"),
   () => new Option("--embedding-type <type>", "type of the token embeddings"),

@@ -14,6 +14,7 @@ const PHASE_TEXT: Readonly<Record<Progress["phase"], string>> = {
   compare: "comparing",
   generate: "writing text",
   measure: "measuring",
+  calibrate: "calibrating",
   evaluate: "evaluating",
   finish: "finishing: sync, reopen, check",
 };

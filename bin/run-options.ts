@@ -1,6 +1,8 @@
 /** Options of every command that runs on the engine and writes a file. */
 import { Option, type Command } from "commander";
+import { COMPAT_PROGRAMS } from "../layouts/compat.ts";
 import type { ConversionOptions } from "../src/jobs/conversion.types.ts";
+import { VERIFY_LEVELS } from "../src/verify/verify-level.ts";
 import * as options from "./options.ts";
 
 /** What commander collects for any command that computes. */
@@ -31,11 +33,7 @@ export function addBudgetOptions(command: Command): Command {
 
 /** How much is checked, for commands that write. */
 export function verifyOption(): Option {
-  return new Option("--verify <level>", "what is checked after encoding (default: kernels)").choices([
-    "off",
-    "weights",
-    "kernels",
-  ]);
+  return new Option("--verify <level>", "what is checked after encoding (default: kernels)").choices(VERIFY_LEVELS);
 }
 
 /** The flags that go to the engine as they are; those that were not given stay absent. */
@@ -56,7 +54,7 @@ export function conversionOptionsOf(flags: RunFlags): ConversionOptions {
 
 /** Programs that read interleaved types under numbers of their own. */
 export function compatOption(): Option {
-  return new Option("--compat <program>", "store packed tensors under the type numbers of that program").choices([
-    "ik_llama.cpp",
-  ]);
+  return new Option("--compat <program>", "store packed tensors under the type numbers of that program").choices(
+    COMPAT_PROGRAMS,
+  );
 }

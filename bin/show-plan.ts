@@ -1,11 +1,10 @@
 /** Plans and prints the plan: `quantize plan` and `--dry-run`. */
 import { planMemory } from "../src/engine/plan-memory.ts";
-import { planConversion } from "../src/plan/plan-conversion.ts";
-import { planExport } from "../src/plan/plan-export.ts";
 import { openModel } from "../src/open/open-model.ts";
 import { summarizePlan } from "../src/report/plan-summary.ts";
 import { planText } from "../src/report/plan-text.ts";
 import type { PlanRequest } from "./plan-options.ts";
+import { planRequest } from "./plan-request.ts";
 import { conversionOptionsOf, type RunFlags } from "./run-options.ts";
 import { print, printJson, stdoutView } from "./output.ts";
 
@@ -14,9 +13,8 @@ export type ShowPlanFlags = Pick<RunFlags, "threads" | "maxMemory" | "effort" | 
 
 export async function showPlan(path: string, request: PlanRequest, flags: ShowPlanFlags): Promise<void> {
   const model = await openModel(path);
-  const isExport = request.kind === "export";
-  const plan = isExport ? planExport(model, request.options) : planConversion(model, request.options);
-  const effort = isExport ? undefined : request.effort;
+  const plan = planRequest(model, request);
+  const effort = request.kind === "export" ? undefined : request.effort;
   const summary = summarizePlan(plan, planMemory(plan, { ...(effort && { effort }), ...conversionOptionsOf(flags) }));
   if (flags.json) printJson(summary);
   else print(planText(summary, stdoutView(flags)));

@@ -22,21 +22,59 @@ export interface Field {
   readonly role: FieldRole;
   /** One sentence for people: the meaning, type and order of the bytes. */
   readonly meaning: string;
+  /** The field is one number of that type. */
+  readonly number?: "f16";
 }
 
-/** The shape of a block, without its arithmetic: all that sizes and layouts depend on. */
+/** A run of bits in one field of a block that belong to one weight; bit 0 is the lowest bit of the field's first byte. */
+export interface ElementPart {
+  readonly field: string;
+  /** What the bits say of the weight: `code`, `high bit`, `scale`, `minimum`, `table`, ... */
+  readonly label: string;
+  readonly bit: number;
+  readonly bits: number;
+}
+
+/** A block format: the shape of a block without its arithmetic, and every fact that others need to know about it. */
 export interface BlockFormat {
   /** ggml's spelling for stock types (`q4_0`, `q4_K`, `iq4_nl`), ours for codebooks (`q4_cb`). */
   readonly name: string;
-  /** `float`: one number per weight. `uniform`: self-contained blocks. `codebook`: blocks that need learned tables. */
-  readonly kind: "float" | "uniform" | "codebook";
-  /** The `ggml_type` number in a GGUF file; undefined for formats that GGUF has no number for (f8, ours). */
+  /**
+   * `float`: one number per weight. `integer`: the same, copied and never quantized. `uniform`: self-contained blocks.
+   * `codebook`: blocks that need learned tables.
+   */
+  readonly kind: "float" | "integer" | "uniform" | "codebook";
+  /** What it is, in a few words: for the list of schemes. */
+  readonly about: string;
+  /** The `ggml_type` number in a GGUF file; absent for formats that GGUF has no number for (f8, ours). */
   readonly ggmlType?: number;
+  /** llama.cpp's number for files of this type (`llama_ftype`); absent where it has none, or a mix (`mixes.ts`) has it. */
+  readonly fileType?: number;
   /** Weights per block, along the row. */
   readonly blockSize: number;
   /** Bytes per block: the sum of the fields. */
   readonly blockBytes: number;
   readonly fields: readonly Field[];
+  /**
+   * Where weight `column` of a block (0 to `blockSize - 1`) lies: its code, then the scales, minima and table numbers
+   * that apply to it; a number that is stored in two runs has two parts, low bits first. Absent for formats whose
+   * weights have no bits of their own (lattice codes): all fields belong to each of them.
+   */
+  readonly parts?: (column: number) => readonly ElementPart[];
+  /**
+   * What each stored code of a weight stands for, where codes are chosen one by one: with the scale s and the offset o
+   * of its group the weight is s * levels[code] + o.
+   */
+  readonly levels?: readonly number[];
+  /** Name of the format for rows that do not divide into blocks of this one; absent: f16, which fits every row. */
+  readonly fallback?: string;
+  /**
+   * Of formats that only this program knows: name of the stock format which an export gives to their tensors, of those
+   * of about the same size the one with the least error.
+   */
+  readonly stockType?: string;
+  /** True for formats that hold activations during a product: read where a file has them, never written. */
+  readonly isForActivations?: true;
 }
 
 /** What an encoder is told beside the weights. */
@@ -62,8 +100,6 @@ export interface Codec extends BlockFormat {
    * @param dst receives `src.length / blockBytes * blockSize` weights
    */
   readonly decode: (src: Uint8Array, dst: Float32Array) => void;
-  /** True when encoding without importance is refused (ggml: iq2_xxs, iq2_xs, iq1_s). */
-  readonly needsImportance?: boolean;
 }
 
 /** The learned part of a codebook tensor (or of one expert's slice of it). */
@@ -74,8 +110,12 @@ export interface Codebook {
   readonly levels: Float32Array;
 }
 
-/** How hard a codebook's encoder and fit search: the error of `best` is the least, `fast` stays within 5% of it. */
-export type Effort = "fast" | "normal" | "best";
+/**
+ * How hard a codebook's encoder and fit search. `best` has the least error; `fast` has 3 to 8% more, with tables of 64
+ * points (q3_cb2) up to 15% (docs/codebooks.md).
+ */
+export const EFFORTS = ["fast", "normal", "best"] as const;
+export type Effort = (typeof EFFORTS)[number];
 
 /** A block format whose codes are looked up in learned tables: it becomes a codec when it is given them. */
 export interface CodebookFormat extends BlockFormat {
@@ -102,6 +142,16 @@ export function rowBytes(format: BlockFormat, rowLength: number): number {
 /** Bits per weight of the blocks themselves, learned tables not included. */
 export function bitsPerWeight(format: BlockFormat): number {
   return (format.blockBytes * 8) / format.blockSize;
+}
+
+/** True for blocks of codes, uniform or codebook: encoding loses something, and encoding again loses more. */
+export function isQuantized({ kind }: BlockFormat): boolean {
+  return kind === "uniform" || kind === "codebook";
+}
+
+/** True for quantized formats that only this program knows: GGUF has no number for them. */
+export function isOwn(format: BlockFormat): boolean {
+  return isQuantized(format) && format.ggmlType === undefined;
 }
 
 /** Completes a format: `blockBytes` is derived, so that it cannot disagree with the fields. */

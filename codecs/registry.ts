@@ -86,7 +86,6 @@ const FORMATS: readonly (Codec | CodebookFormat)[] = [
 ];
 
 const byName = new Map(FORMATS.map((format) => [format.name.toLowerCase(), format]));
-const byGgmlType = new Map(FORMATS.filter((f) => f.ggmlType !== undefined).map((f) => [f.ggmlType!, f as Codec]));
 
 /** All formats, in the order in which they are listed to people. */
 export function allFormats(): readonly (Codec | CodebookFormat)[] {
@@ -98,14 +97,14 @@ export function findFormat(name: string): Codec | CodebookFormat | undefined {
   return byName.get(name.toLowerCase());
 }
 
-/** The stock codec with that `ggml_type` number, or undefined. */
-export function findGgmlType(type: number): Codec | undefined {
-  return byGgmlType.get(type);
-}
-
 /** True for formats that need learned tables before they can encode or decode. */
 export function isCodebookFormat(format: BlockFormat): format is CodebookFormat {
   return format.kind === "codebook";
+}
+
+/** True when weights can be written in the format. */
+export function isWritableFormat(format: Codec | CodebookFormat): boolean {
+  return isCodebookFormat(format) || (format.encode !== undefined && format.isForActivations === undefined);
 }
 
 /**
@@ -116,7 +115,7 @@ export function isCodebookFormat(format: BlockFormat): format is CodebookFormat 
 export function resolveCodec(name: string, codebook?: Codebook): Codec {
   const format = findFormat(name);
   if (format === undefined) throw new RangeError(`unknown codec "${name}"`);
-  if (!isCodebookFormat(format)) return format as Codec;
+  if (!isCodebookFormat(format)) return format;
   if (codebook === undefined) throw new RangeError(`codec "${format.name}" needs its codebook`);
   return format.bind(codebook);
 }

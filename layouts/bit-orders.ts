@@ -6,19 +6,8 @@
  * Bits are numbered from the lowest bit of byte 0. Definitions: the repack functions of ggml's CPU backend, checked
  * against its bytes in fixtures/golden/layouts.
  */
+import { sixBitPosition } from "../codecs/k-quants/k-scales.ts";
 import type { BitOrderName } from "./layout.ts";
-
-/**
- * Where bit `bit` (0..5) of the 6-bit number `index` (0..7) lies in the 12 bytes of q4_K's and q5_K's `scales`. Low
- * four numbers whole in bytes 0..3 (scales) and 4..7 (minima); the upper four split: low nibbles in bytes 8..11,
- * high bit pairs on top of bytes 0..7.
- */
-export function sixBitPosition(kind: "scale" | "minimum", index: number, bit: number): number {
-  const first = kind === "scale" ? 0 : 4;
-  if (index < 4) return (first + index) * 8 + bit;
-  if (bit < 4) return (4 + index) * 8 + first + bit;
-  return (first + index - 4) * 8 + 2 + bit;
-}
 
 /** The 16 sub-blocks of q2_K in the order in which the 16-row layout stores their scales. */
 const Q2_SCALE_ORDER = [0, 2, 4, 6, 1, 3, 5, 7, 8, 10, 12, 14, 9, 11, 13, 15];

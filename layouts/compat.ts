@@ -8,9 +8,13 @@
  * do.
  */
 
+/** Programs whose numbers for interleaved types may be used. */
+export const COMPAT_PROGRAMS = ["ik_llama.cpp"] as const;
+export type Compat = (typeof COMPAT_PROGRAMS)[number];
+
 /** An interleaved type with a number in another program's files. */
 export interface CompatType {
-  readonly program: "ik_llama.cpp";
+  readonly program: Compat;
   /** The `ggml_type` number. */
   readonly id: number;
   /** The program's name for it. */

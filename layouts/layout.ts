@@ -12,6 +12,12 @@
  */
 import type { BlockFormat } from "../codecs/codec.ts";
 
+/**
+ * Rows that every layout's group divides: work that is cut at multiples of it (bands, samples, chunks) cuts no group,
+ * whatever the layout. registry.ts refuses a shape that breaks it; src/kernels/simd/tile.ts has room for as many rows.
+ */
+export const ROW_MULTIPLE = 16;
+
 /** The permutations of `bit-orders.ts`. */
 export type BitOrderName = "k-scales" | "k-scales-16" | "q2-scales-16" | "nibbles";
 

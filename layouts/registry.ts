@@ -3,10 +3,35 @@
  */
 import type { BlockFormat } from "../codecs/codec.ts";
 import { CATALOGUE, codebookLine, type CatalogueLine, type FieldRule } from "./catalogue.ts";
-import type { FieldLayout, Layout } from "./layout.ts";
+import { ROW_MULTIPLE, type FieldLayout, type Layout } from "./layout.ts";
 
 /** Every layout name, `rows` first, then by rows and chunk. */
 export const LAYOUT_NAMES: readonly string[] = ["rows", "4x4", "4x8", "8x4", "8x8", "16x1"];
+
+/** The shape that a layout's name says. */
+export interface LayoutShape {
+  readonly rowsPerGroup: number;
+  /** Bytes of codes that are dealt from one row at a time. */
+  readonly chunk: number;
+}
+
+/** @throws RangeError for a shape whose groups do not divide `ROW_MULTIPLE` rows */
+export function parseShape(name: string): LayoutShape {
+  const [rowsPerGroup, chunk] = name.split("x").map(Number) as [number, number];
+  if (ROW_MULTIPLE % rowsPerGroup !== 0) {
+    throw new RangeError(`layout ${name}: ${ROW_MULTIPLE} rows, at which work is cut, are not whole groups of it`);
+  }
+  return { rowsPerGroup, chunk };
+}
+
+const SHAPES: ReadonlyMap<string, LayoutShape> = new Map(
+  LAYOUT_NAMES.filter((name) => name !== "rows").map((name) => [name, parseShape(name)]),
+);
+
+for (const { format, shapes } of CATALOGUE) {
+  const unknown = shapes.find((name) => !SHAPES.has(name));
+  if (unknown !== undefined) throw new RangeError(`${format}: layout ${unknown} is not among LAYOUT_NAMES`);
+}
 
 function linesOf(format: BlockFormat): readonly CatalogueLine[] {
   if (format.kind === "codebook") return [codebookLine(format)];
@@ -48,9 +73,10 @@ function rowMajor(format: BlockFormat): Layout {
  */
 export function findLayout(format: BlockFormat, name: string): Layout | undefined {
   if (name === "rows") return rowMajor(format);
+  const shape = SHAPES.get(name);
   const line = linesOf(format).find(({ shapes }) => shapes.includes(name));
-  if (line === undefined) return undefined;
-  const [rowsPerGroup, chunk] = name.split("x").map(Number) as [number, number];
+  if (shape === undefined || line === undefined) return undefined;
+  const { rowsPerGroup, chunk } = shape;
   return { name, format, rowsPerGroup, fields: line.fields.map((rule) => fieldLayout(format, rule, chunk)) };
 }
 

@@ -11,7 +11,8 @@ export type {
   Totals,
   VerificationReport,
 } from "./jobs/conversion.types.ts";
-export type { Quality, QualityBudget, VerifyLevel } from "./verify/quality.types.ts";
+export type { Quality, QualityBudget } from "./verify/quality.types.ts";
+export type { VerifyLevel } from "./verify/verify-level.ts";
 export { evaluateModel, outlineEvaluation } from "./jobs/evaluate-model.ts";
 export type { EvaluationOptions, EvaluationOutline, EvaluationReport } from "./jobs/evaluation.types.ts";
 export type { EvaluationBudget } from "./evaluate/budget.ts";
@@ -34,11 +35,12 @@ export { inspectModel, type InspectOptions, type Inspection } from "./inspect/in
 export { findTensor } from "./open/tensor-reader.ts";
 export { generateKernels, type GenerateOptions } from "./kernels/c/generate-kernels.ts";
 export { applyRecipe, type AppliedRecipe } from "./plan/apply-recipe.ts";
-export { formatRecipe, recipeForModel } from "./plan/format-recipe.ts";
+export { recipeForModel } from "./plan/recipe-for-model.ts";
 export { planConversion } from "./plan/plan-conversion.ts";
 export type { Plan, PlanOptions, TensorPlan } from "./plan/plan.ts";
-export type { IncompatiblePolicy } from "./plan/recipes/recipe-file.types.ts";
-export { parseRecipe, readRecipe } from "./plan/recipes/read-recipe.ts";
+export { reasonText, type Reason } from "./plan/reason.ts";
+export type { IncompatiblePolicy } from "./plan/recipes/incompatible-policy.ts";
+export { formatRecipe, parseRecipe, readRecipe } from "./jobs/recipe-files.ts";
 export type { RecipeFile } from "./plan/recipes/recipe-file.types.ts";
 export type { Recipe, Rule } from "./plan/recipes/recipe.types.ts";
 export { findScheme } from "./plan/recipes/schemes.ts";

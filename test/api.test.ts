@@ -34,6 +34,7 @@ test("the public API is this, and every change of it is seen", () => {
     "readImatrix",
     "readManifest",
     "readRecipe",
+    "reasonText",
     "recipeForModel",
     "renderChat",
     "sampleWindows",

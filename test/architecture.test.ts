@@ -15,9 +15,11 @@ const ROOMS = [
   "src/report",
   "src/inspect",
   "src/jobs",
+  "src/calibrate",
   "src/evaluate",
   "src/engine",
   "src/engine/worker",
+  "src/rounding",
   "src/forward",
   "src/write",
   "src/plan",
@@ -34,6 +36,7 @@ const ROOMS = [
   "src/read/gguf",
   "src/read",
   "src/text",
+  "src/wasm",
   "layouts",
   "codecs",
 ];
@@ -93,6 +96,23 @@ test("no file imports itself by way of others", () => {
   };
   for (const path of FILES) visit(path, []);
   expect(cycles).toEqual([]);
+});
+
+test("the library loads without schemas and YAML, which few need", () => {
+  const seen = new Set<string>();
+  const visit = (path: string): string[] => {
+    if (seen.has(path)) return [];
+    seen.add(path);
+    const text = readFileSync(join(ROOT, path), "utf8");
+    const loaded = [...text.matchAll(/^(?:im|ex)port (?!type\b)[^;]*?from "([^"]+)"/gm)].map((match) => match[1]!);
+    const ours = loaded.filter((target) => target.startsWith("."));
+    return [
+      ...loaded.filter((target) => ["zod", "yaml"].includes(target)).map((target) => `${path} loads ${target}`),
+      ...ours.flatMap((target) => visit(relative(ROOT, resolve(ROOT, dirname(path), target)).replaceAll("\\", "/"))),
+    ];
+  };
+  expect(visit("src/index.ts")).toEqual([]);
+  expect(seen.size).toBeGreaterThan(100);
 });
 
 test("codecs import nothing but codecs", () => {

@@ -3,13 +3,13 @@ import { writeFileSync } from "node:fs";
 import { Command, Option } from "commander";
 import { unknownName } from "../../src/text/nearest-name.ts";
 import { C_FORMATS } from "../../src/kernels/c/formats.ts";
-import { generateKernels } from "../../src/kernels/c/generate-kernels.ts";
+import { generateKernels, KERNEL_TARGETS, type KernelTarget } from "../../src/kernels/c/generate-kernels.ts";
 import { writeAtomically } from "../../src/write/atomic-output.ts";
 import { collect, forceOption } from "../options.ts";
 import { print } from "../output.ts";
 
 interface KernelsFlags {
-  readonly target: "dotprod" | "i8mm";
+  readonly target: KernelTarget;
   readonly type?: readonly string[];
   readonly output?: string;
   readonly force?: boolean;
@@ -30,9 +30,7 @@ export function kernelsCommand(): Command {
         "tensors: layout 4x4 for dotprod (SDOT), 4x8 for i8mm (SMMLA).",
     )
     .addOption(new Option("--lang <language>", "language of the code").choices(["c"]).default("c"))
-    .addOption(
-      new Option("--target <feature>", "instructions to use").choices(["dotprod", "i8mm"]).makeOptionMandatory(),
-    )
+    .addOption(new Option("--target <feature>", "instructions to use").choices(KERNEL_TARGETS).makeOptionMandatory())
     .option("--type <name>", `only this type, may be repeated: ${C_FORMATS.join(", ")} (default: all)`, collect)
     .option("-o, --output <file.h>", "the header to write (default: stdout)")
     .addOption(forceOption())

@@ -11,13 +11,14 @@ import {
   verifyOption,
   type RunFlags,
 } from "../run-options.ts";
+import { addCalibrationOptions, calibrationOf, type CalibrationFlags } from "../calibration-options.ts";
 import { addConversionEvaluationOptions, conversionEvaluationOf, type EvalFlags } from "../evaluation-options.ts";
 import { addSideFileOptions, type SideFlags } from "../side-file-options.ts";
 import type { Engine } from "../../src/engine/start-engine.ts";
 import type { ConversionEvaluation } from "../../src/jobs/evaluate-conversion.ts";
 import { toolVersion } from "../../src/text/version.ts";
 
-interface QuantizeFlags extends RunFlags, PlanFlags, SideFlags, EvalFlags {
+interface QuantizeFlags extends RunFlags, PlanFlags, SideFlags, CalibrationFlags, EvalFlags {
   readonly output?: string;
   readonly dryRun?: boolean;
 }
@@ -41,19 +42,29 @@ async function convert(
   evaluation: ConversionEvaluation | undefined,
   engine: Engine,
 ): Promise<void> {
-  const [{ onEngine }, { checkSideFiles, writeSideFiles }, { quantize }, { exportModel }] = await Promise.all([
+  const [{ onEngine }, { planRequest }, { checkSideFiles, writeSideFiles }, { convertModel }] = await Promise.all([
     import("../convert.ts"),
+    import("../plan-request.ts"),
     import("../side-files.ts"),
-    import("../../src/jobs/quantize.ts"),
-    import("../../src/jobs/export-model.ts"),
+    import("../../src/jobs/convert-model.ts"),
   ]);
   const output = flags.output ?? defaultOutput(input, requestName(request));
   checkSideFiles(flags, input, output);
-  const report = await onEngine(flags, (ears) => {
-    const run = { ...conversionOptionsOf(flags), ...(evaluation && { evaluation }), ...ears, input, output };
-    if (request.kind === "export") return exportModel({ ...request.options, ...run }, engine);
-    const { options, effort, compat } = request;
-    return quantize({ ...options, ...(effort && { effort }), ...(compat && { compat }), ...run }, engine);
+  // What a recipe says of the run gives way to options of the command line.
+  const { effort, compat, calibration: statedCalibration } = request.kind === "export" ? {} : request;
+  const calibration = calibrationOf(flags, statedCalibration);
+  const stated = { ...(effort && { effort }), ...(compat && { compat }) };
+  const report = await onEngine(flags, (run) => {
+    const options = {
+      ...stated,
+      ...conversionOptionsOf(flags),
+      ...(calibration && { calibration }),
+      ...(evaluation && { evaluation }),
+      ...run,
+      input,
+      output,
+    };
+    return convertModel(options, (model) => planRequest(model, request), engine);
   });
   await writeSideFiles(flags, report);
 }
@@ -67,6 +78,7 @@ export function quantizeCommand(): Command {
     .argument("<model>", "a .gguf (also split), a .safetensors, or a Hugging Face folder")
     .optionsGroup("What becomes of the tensors:");
   addPlanOptions(command).addOption(options.effortOption());
+  addCalibrationOptions(command);
   command.optionsGroup("What is written:");
   command
     .option("-o, --output <file>", "the GGUF to write (default: <model>-<scheme>.gguf in the current folder)")

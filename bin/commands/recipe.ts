@@ -1,7 +1,8 @@
 /** `quantize recipe`: a scheme as a file to edit. */
 import { Command } from "commander";
-import { formatRecipe, recipeForModel } from "../../src/plan/format-recipe.ts";
+import { formatRecipe } from "../../src/plan/format-recipe.ts";
 import { planConversion } from "../../src/plan/plan-conversion.ts";
+import { recipeForModel } from "../../src/plan/recipe-for-model.ts";
 import { findScheme } from "../../src/plan/recipes/schemes.ts";
 import { openModel } from "../../src/open/open-model.ts";
 import * as options from "../options.ts";

@@ -1,12 +1,13 @@
 /** `quantize verify`: a finished file against its manifest and its original. */
 import { Command, Option } from "commander";
 import { verify } from "../../src/jobs/verify.ts";
+import { COMPARISON_LEVELS, type ComparisonLevel } from "../../src/verify/verify-level.ts";
 import { onEngine } from "../convert.ts";
 import { addBudgetOptions, addRunOptions, conversionOptionsOf, type RunFlags } from "../run-options.ts";
 
 interface VerifyFlags extends RunFlags {
   readonly against?: string;
-  readonly level?: "weights" | "kernels";
+  readonly level?: ComparisonLevel;
 }
 
 export function verifyCommand(): Command {
@@ -21,10 +22,9 @@ export function verifyCommand(): Command {
         "the file or here)",
     )
     .addOption(
-      new Option("--level <level>", "decoded weights only, or products of the kernels too (default: kernels)").choices([
-        "weights",
-        "kernels",
-      ]),
+      new Option("--level <level>", "decoded weights only, or products of the kernels too (default: kernels)").choices(
+        COMPARISON_LEVELS,
+      ),
     );
   return addRunOptions(addBudgetOptions(command)).action(async (input: string, flags: VerifyFlags) => {
     const { against, level = "kernels" } = flags;

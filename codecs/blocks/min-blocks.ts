@@ -6,13 +6,15 @@
  * f32. With importance: d, m <= 0 and q by weighted regression, see `searchScaleAndMin`, weighted with
  * importance * sqrt(mean square of the row + x * x). Value: d * q + m, rounded after the product and after the sum.
  */
-import type { Codec, EncodeOptions, Field } from "../codec.ts";
+import { consecutiveLevels } from "../code-levels.ts";
+import type { BlockFormat, Codec, EncodeOptions, Field } from "../codec.ts";
+import { halfPart } from "../element-parts.ts";
 import { readF16, writeF16 } from "../floats/half.ts";
 import { weightedSearch } from "../k-quants/k-groups.ts";
 import { searchScaleAndMin } from "../k-quants/k-search.ts";
-import { addFifthBits, fifthBitsField, readNibbles, writeFifthBits, writeNibbles } from "./nibbles.ts";
+import { addFifthBits, codeParts, fifthBitsField, readNibbles, writeFifthBits, writeNibbles } from "./nibbles.ts";
 import { forEachRowBlock } from "./row-blocks.ts";
-import { codesField, scaleField, uniformFormat } from "../uniform-format.ts";
+import { codesField, halfField, uniformFormat } from "../uniform-format.ts";
 import { truncateToInt8 } from "../x86.ts";
 
 const fround = Math.fround;
@@ -49,28 +51,39 @@ function roundFromMin(
   minimum[0] = -min;
 }
 
-/** The codec of that name and `ggml_type`. */
-export function minBlocks(name: string, ggmlType: number, bits: 4 | 5): Codec {
+/** What tells one codec of this family from another. */
+export interface MinBlocks extends Pick<BlockFormat, "name" | "about" | "ggmlType"> {
+  readonly bits: 4 | 5;
+}
+
+/** The codec of these facts. */
+export function minBlocks({ bits, ...facts }: MinBlocks): Codec {
   const maxCode = 2 ** bits - 1;
   const search = weightedSearch(maxCode);
   const hasFifth = bits === 5;
   const nibblesAt = hasFifth ? AFTER_SCALES + 4 : AFTER_SCALES;
   const codesMeaning = `${hasFifth ? "low four bits of " : ""}codes: byte j has element j low, element j + 16 high`;
   const codesFields: readonly Field[] = [codesField("qs", 16, codesMeaning)];
-  const format = uniformFormat(name, ggmlType, BLOCK_SIZE, [
-    scaleField("d", 2, "scale, f16"),
-    scaleField("m", 2, "minimum, f16"),
-    ...(hasFifth ? [fifthBitsField, ...codesFields] : codesFields),
-  ]);
+  const format = uniformFormat({
+    ...facts,
+    blockSize: BLOCK_SIZE,
+    fields: [
+      halfField("d", "scale"),
+      halfField("m", "minimum"),
+      ...(hasFifth ? [fifthBitsField, ...codesFields] : codesFields),
+    ],
+    levels: consecutiveLevels(hasFifth ? 5 : 4, 0),
+    parts: (j) => [...codeParts(j, hasFifth), halfPart("d", "scale"), halfPart("m", "minimum")],
+  });
   const { blockBytes } = format;
 
   function encode(src: Float32Array, dst: Uint8Array, options: EncodeOptions): void {
     const codes = new Uint8Array(BLOCK_SIZE);
     const scale = new Float32Array(1);
     const minimum = new Float32Array(1);
-    forEachRowBlock(src, options, (row, start, weights, block) => {
+    forEachRowBlock(src, options, (row, start, errorWeights, block) => {
       const at = block * blockBytes;
-      if (weights) searchScaleAndMin(row, start, BLOCK_SIZE, weights, search, codes, 0, scale, minimum, 0);
+      if (errorWeights) searchScaleAndMin(row, start, BLOCK_SIZE, errorWeights, search, codes, 0, scale, minimum, 0);
       else roundFromMin(row, start, maxCode, codes, scale, minimum);
       writeF16(dst, at, scale[0]!);
       writeF16(dst, at + 2, -minimum[0]!);

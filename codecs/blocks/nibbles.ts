@@ -1,5 +1,6 @@
 /** How blocks of 32 weights with four or five bits store their codes: element j beside element j + 16. */
-import type { Field } from "../codec.ts";
+import type { ElementPart, Field } from "../codec.ts";
+import { bitsPart, nibblePart } from "../element-parts.ts";
 import { codesField } from "../uniform-format.ts";
 
 /** Low four bits of 32 codes as 16 bytes: code j in the low half of byte j, code j + 16 in the high half. */
@@ -31,4 +32,9 @@ export function writeFifthBits(dst: Uint8Array, at: number, codes: Uint8Array): 
 /** Adds the fifth bits, as `writeFifthBits` has them, to codes of four bits. */
 export function addFifthBits(src: Uint8Array, at: number, codes: Uint8Array): void {
   for (let j = 0; j < 32; j++) codes[j]! |= ((src[at + (j >> 3)]! >> (j & 7)) & 1) << 4;
+}
+
+/** Where the code of element `j` lies: its nibble in `qs`, and its fifth bit in `qh`. */
+export function codeParts(j: number, hasFifth: boolean): readonly ElementPart[] {
+  return hasFifth ? [nibblePart("qs", j, 16, "low bits"), bitsPart("qh", "high bit", j, 1)] : [nibblePart("qs", j, 16)];
 }

@@ -4,8 +4,9 @@
  * d = mean |x|, summed in order in f32; bit set where x >= 0 (-0 counts, NaN does not). Value: d or -d.
  */
 import type { Codec } from "../codec.ts";
+import { bitsPart, halfPart } from "../element-parts.ts";
 import { readF16, writeF16 } from "../floats/half.ts";
-import { codesField, scaleField, uniformFormat } from "../uniform-format.ts";
+import { codesField, halfField, uniformFormat } from "../uniform-format.ts";
 
 const BLOCK_SIZE = 128;
 const BLOCK_BYTES = 18;
@@ -31,10 +32,17 @@ function decode(src: Uint8Array, dst: Float32Array): void {
 }
 
 export const q1_0: Codec = Object.freeze({
-  ...uniformFormat("q1_0", 41, BLOCK_SIZE, [
-    scaleField("d", 2, "scale, f16"),
-    codesField("qs", 16, "signs: bit j of the 128 belongs to element j, lowest bit first, set for +d"),
-  ]),
+  ...uniformFormat({
+    name: "q1_0",
+    about: "signs, one scale per block",
+    ggmlType: 41,
+    blockSize: BLOCK_SIZE,
+    fields: [
+      halfField("d", "scale"),
+      codesField("qs", 16, "signs: bit j of the 128 belongs to element j, lowest bit first, set for +d"),
+    ],
+    parts: (j) => [bitsPart("qs", "sign", j, 1), halfPart("d", "scale")],
+  }),
   encode,
   decode,
 });

@@ -5,8 +5,9 @@
  * Value: d * (q - 1).
  */
 import type { Codec } from "../codec.ts";
+import { bitsPart, halfPart } from "../element-parts.ts";
 import { readF16, writeF16 } from "../floats/half.ts";
-import { codesField, scaleField, uniformFormat } from "../uniform-format.ts";
+import { codesField, halfField, uniformFormat } from "../uniform-format.ts";
 import { roundHalfAway, truncateToInt } from "../x86.ts";
 
 const fround = Math.fround;
@@ -38,10 +39,18 @@ function decode(src: Uint8Array, dst: Float32Array): void {
 }
 
 export const q2_0: Codec = Object.freeze({
-  ...uniformFormat("q2_0", 42, BLOCK_SIZE, [
-    scaleField("d", 2, "scale, f16"),
-    codesField("qs", 16, "two bits each: byte j has elements 4j to 4j + 3, lowest bits first"),
-  ]),
+  ...uniformFormat({
+    name: "q2_0",
+    about: "2-bit codes, one scale per block",
+    ggmlType: 42,
+    blockSize: BLOCK_SIZE,
+    fields: [
+      halfField("d", "scale"),
+      codesField("qs", 16, "two bits each: byte j has elements 4j to 4j + 3, lowest bits first"),
+    ],
+    parts: (j) => [bitsPart("qs", "code", j * 2, 2), halfPart("d", "scale")],
+    fallback: "q4_0",
+  }),
   encode,
   decode,
 });

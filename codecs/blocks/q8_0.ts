@@ -4,10 +4,12 @@
  * d = max|x| / 127, q = round(x * (1/d)) with halves away from zero, stored d rounded to f16. Value: d * q.
  * Each operation is rounded to f32, and `1/d` is taken of the unrounded d. Importance is not used.
  */
+import { signedLevels } from "../code-levels.ts";
 import type { Codec } from "../codec.ts";
+import { bitsPart, halfPart } from "../element-parts.ts";
 import { readF16, writeF16 } from "../floats/half.ts";
 import { roundHalfAway, truncateToInt } from "../x86.ts";
-import { codesField, scaleField, uniformFormat } from "../uniform-format.ts";
+import { codesField, halfField, uniformFormat } from "../uniform-format.ts";
 
 const fround = Math.fround;
 const BLOCK_SIZE = 32;
@@ -38,10 +40,15 @@ function decode(src: Uint8Array, dst: Float32Array): void {
 }
 
 export const q8_0: Codec = Object.freeze({
-  ...uniformFormat("q8_0", 8, BLOCK_SIZE, [
-    scaleField("d", 2, "scale, f16"),
-    codesField("qs", 32, "signed bytes, element j in byte j"),
-  ]),
+  ...uniformFormat({
+    name: "q8_0",
+    about: "8-bit codes, a half-precision scale per 32",
+    ggmlType: 8,
+    blockSize: BLOCK_SIZE,
+    fields: [halfField("d", "scale"), codesField("qs", 32, "signed bytes, element j in byte j")],
+    levels: signedLevels(8),
+    parts: (j) => [bitsPart("qs", "code", j * 8, 8), halfPart("d", "scale")],
+  }),
   encode,
   decode,
 });

@@ -4,8 +4,9 @@
  * read. Value: d * q.
  */
 import type { Codec } from "../codec.ts";
+import { bitsPart, halfPart } from "../element-parts.ts";
 import { readF16 } from "../floats/half.ts";
-import { codesField, scaleField, uniformFormat } from "../uniform-format.ts";
+import { codesField, halfField, uniformFormat } from "../uniform-format.ts";
 
 const BLOCK_SIZE = 32;
 const BLOCK_BYTES = 36;
@@ -19,10 +20,18 @@ function decode(src: Uint8Array, dst: Float32Array): void {
 }
 
 export const q8_1: Codec = Object.freeze({
-  ...uniformFormat("q8_1", 9, BLOCK_SIZE, [
-    scaleField("d", 2, "scale, f16"),
-    scaleField("s", 2, "scale times the sum of the codes, f16"),
-    codesField("qs", 32, "signed bytes, element j in byte j"),
-  ]),
+  ...uniformFormat({
+    name: "q8_1",
+    about: "8-bit codes of activations, a half-precision scale per 32",
+    ggmlType: 9,
+    blockSize: BLOCK_SIZE,
+    fields: [
+      halfField("d", "scale"),
+      halfField("s", "scale times the sum of the codes"),
+      codesField("qs", 32, "signed bytes, element j in byte j"),
+    ],
+    parts: (j) => [bitsPart("qs", "code", j * 8, 8), halfPart("d", "scale")],
+    isForActivations: true,
+  }),
   decode,
 });

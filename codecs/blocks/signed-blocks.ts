@@ -6,12 +6,14 @@
  * q = min(2h - 1, trunc(x * (1/d) + h + 0.5)). With importance: d and q by least squares, see `searchSignedScale`, weighted
  * with importance * sqrt(mean square of the row + x * x). Value: d * (q - h), d rounded to f16.
  */
-import type { Codec, EncodeOptions, Field } from "../codec.ts";
+import { consecutiveLevels } from "../code-levels.ts";
+import type { BlockFormat, Codec, EncodeOptions, Field } from "../codec.ts";
+import { halfPart } from "../element-parts.ts";
 import { readF16, writeF16 } from "../floats/half.ts";
 import { indexOfLargest, searchSignedScale } from "../k-quants/k-search.ts";
-import { addFifthBits, fifthBitsField, readNibbles, writeFifthBits, writeNibbles } from "./nibbles.ts";
+import { addFifthBits, codeParts, fifthBitsField, readNibbles, writeFifthBits, writeNibbles } from "./nibbles.ts";
 import { forEachRowBlock } from "./row-blocks.ts";
-import { codesField, scaleField, uniformFormat } from "../uniform-format.ts";
+import { codesField, halfField, uniformFormat } from "../uniform-format.ts";
 import { truncateToInt8 } from "../x86.ts";
 
 const fround = Math.fround;
@@ -28,25 +30,33 @@ function roundToExtreme(x: Float32Array, start: number, half: number, codes: Uin
   return d;
 }
 
-/** The codec of that name and `ggml_type`. */
-export function signedBlocks(name: string, ggmlType: number, bits: 4 | 5): Codec {
+/** What tells one codec of this family from another. */
+export interface SignedBlocks extends Pick<BlockFormat, "name" | "about" | "ggmlType"> {
+  readonly bits: 4 | 5;
+}
+
+/** The codec of these facts. */
+export function signedBlocks({ bits, ...facts }: SignedBlocks): Codec {
   const half = 2 ** (bits - 1);
   const hasFifth = bits === 5;
   const nibblesAt = hasFifth ? AFTER_SCALE + 4 : AFTER_SCALE;
   const codesMeaning = `${hasFifth ? "low four bits of " : ""}codes plus ${half}: byte j has element j low, element j + 16 high`;
   const codesFields: readonly Field[] = [codesField("qs", 16, codesMeaning)];
-  const format = uniformFormat(name, ggmlType, BLOCK_SIZE, [
-    scaleField("d", 2, "scale, f16"),
-    ...(hasFifth ? [fifthBitsField, ...codesFields] : codesFields),
-  ]);
+  const format = uniformFormat({
+    ...facts,
+    blockSize: BLOCK_SIZE,
+    fields: [halfField("d", "scale"), ...(hasFifth ? [fifthBitsField, ...codesFields] : codesFields)],
+    levels: consecutiveLevels(bits, -half),
+    parts: (j) => [...codeParts(j, hasFifth), halfPart("d", "scale")],
+  });
   const { blockBytes } = format;
 
   function encode(src: Float32Array, dst: Uint8Array, options: EncodeOptions): void {
     const codes = new Uint8Array(BLOCK_SIZE);
-    forEachRowBlock(src, options, (row, start, weights, block) => {
+    forEachRowBlock(src, options, (row, start, errorWeights, block) => {
       const at = block * blockBytes;
-      const d = weights
-        ? searchSignedScale(row, start, BLOCK_SIZE, half, weights, 0, codes, 0)
+      const d = errorWeights
+        ? searchSignedScale(row, start, BLOCK_SIZE, half, errorWeights, 0, codes, 0)
         : roundToExtreme(row, start, half, codes);
       writeF16(dst, at, d);
       if (hasFifth) writeFifthBits(dst, at + AFTER_SCALE, codes);

@@ -8,9 +8,10 @@
  * tq1_0 stores five in a byte: as the base-3 number q = t0 t1 t2 t3 t4 (+1 each), scaled to ceil(q * 256 / 243), so
  * that multiplying by 3 brings digit after digit into the bits above eight.
  */
-import type { Codec } from "../codec.ts";
+import type { Codec, ElementPart } from "../codec.ts";
+import { bitPairPart, bitsPart, halfPart } from "../element-parts.ts";
 import { readF16, writeF16 } from "../floats/half.ts";
-import { codesField, scaleField, uniformFormat } from "../uniform-format.ts";
+import { codesField, halfField, uniformFormat } from "../uniform-format.ts";
 import { roundHalfAway } from "../x86.ts";
 
 const fround = Math.fround;
@@ -97,21 +98,48 @@ function decodeTq2(src: Uint8Array, dst: Float32Array): void {
   }
 }
 
+/** Five digits share a byte: the part is the byte, and its label says which digit. */
+function tq1Parts(column: number): readonly ElementPart[] {
+  const [field, byte, digitNumber] =
+    column < 160
+      ? (["qs", column % 32, column >> 5] as const)
+      : column < 240
+        ? (["qs", 32 + ((column - 160) % 16), (column - 160) >> 4] as const)
+        : (["qh", (column - 240) % 4, (column - 240) >> 2] as const);
+  return [bitsPart(field, `ternary digit ${digitNumber} of the byte`, byte * 8, 8), halfPart("d", "scale")];
+}
+
 export const tq1_0: Codec = Object.freeze({
-  ...uniformFormat("tq1_0", 34, BLOCK_SIZE, [
-    codesField("qs", 48, "five base-3 digits a byte: 32 bytes for elements 32 apart, then 16 for elements 16 apart"),
-    codesField("qh", 4, "four base-3 digits a byte: the last 16 elements, 4 apart"),
-    scaleField("d", 2, "scale, f16"),
-  ]),
+  ...uniformFormat({
+    name: "tq1_0",
+    about: "ternary, five weights to a byte",
+    ggmlType: 34,
+    blockSize: BLOCK_SIZE,
+    fields: [
+      codesField("qs", 48, "five base-3 digits a byte: 32 bytes for elements 32 apart, then 16 for elements 16 apart"),
+      codesField("qh", 4, "four base-3 digits a byte: the last 16 elements, 4 apart"),
+      halfField("d", "scale"),
+    ],
+    parts: tq1Parts,
+    fallback: "q4_0",
+  }),
   encode: encodeTq1,
   decode: decodeTq1,
 });
 
 export const tq2_0: Codec = Object.freeze({
-  ...uniformFormat("tq2_0", 35, BLOCK_SIZE, [
-    codesField("qs", 64, "two bits each: byte m of a run of 32 has elements m, m + 32, m + 64, m + 96"),
-    scaleField("d", 2, "scale, f16"),
-  ]),
+  ...uniformFormat({
+    name: "tq2_0",
+    about: "ternary, four weights to a byte",
+    ggmlType: 35,
+    blockSize: BLOCK_SIZE,
+    fields: [
+      codesField("qs", 64, "two bits each: byte m of a run of 32 has elements m, m + 32, m + 64, m + 96"),
+      halfField("d", "scale"),
+    ],
+    parts: (j) => [bitPairPart("qs", j, "code"), halfPart("d", "scale")],
+    fallback: "q4_0",
+  }),
   encode: encodeTq2,
   decode: decodeTq2,
 });

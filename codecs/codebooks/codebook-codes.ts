@@ -9,7 +9,8 @@
  *   4-bit codes of pairs     qs: 8 bytes a span, byte j holds code j low and code j+8 high; code j is weights 2j, 2j+1
  *   6-bit codes of pairs     ql: the low nibbles as above; qh: 4 bytes a span, bits 2j and 2j+1 are bits 4, 5 of code j
  */
-import type { Field } from "../codec.ts";
+import type { ElementPart, Field } from "../codec.ts";
+import { bitsPart, nibblePart } from "../element-parts.ts";
 
 /** The width of a code, and how many neighbouring weights it stands for. */
 export interface CodeShape {
@@ -130,4 +131,20 @@ export function packCodes(
       dst[high + byte] = bits;
     }
   }
+}
+
+/** Where the code of weight `column` lies, and the group's numbers of scale level and table. */
+export function codebookParts({ codeBits, dimension }: CodeShape, column: number): readonly ElementPart[] {
+  const [low, high] = codeFields({ codeBits, dimension }, SPAN).map(({ name }) => name);
+  const code = Math.floor(column / dimension);
+  const which = dimension === 1 ? "" : ` of a pair, ${column % 2 === 0 ? "first" : "second"} weight`;
+  const label = (high === undefined ? "code" : "low bits") + which;
+  return [
+    codeBits === 3
+      ? bitsPart(low!, label, ((column >> 5) * 8 + (column & 7)) * 8 + ((column & 31) >> 3) * 2, 2)
+      : nibblePart(low!, code, SPAN / dimension / 2, label),
+    ...(high === undefined ? [] : [bitsPart(high, "high bits" + which, code * dimension, dimension)]),
+    bitsPart("s", "scale level", 0, 8),
+    bitsPart("t", "table", 0, 8),
+  ];
 }

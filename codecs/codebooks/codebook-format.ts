@@ -10,39 +10,46 @@
  * Numbers beyond the codebook cannot be reached: tables and levels are padded to 256 with zeros before blocks are
  * decoded, so that a block that names a table or level which does not exist decodes to zeros.
  */
-import type { Codebook, CodebookFormat, Effort, EncodeOptions } from "../codec.ts";
+import type { BlockFormat, Codebook, CodebookFormat, Effort, EncodeOptions } from "../codec.ts";
 import { withBlockBytes } from "../codec.ts";
-import { codeFields, unpackCodes } from "./codebook-codes.ts";
+import { codebookParts, codeFields, unpackCodes } from "./codebook-codes.ts";
 import { encodeCodebook } from "./codebook-encode.ts";
-import { prepareCodebook } from "./codebook-prepare.ts";
+import { prepareCodebook } from "./prepare-codebook.ts";
 
 /** Tables and levels are numbered by one byte each. */
 export const MAX_TABLES = 256;
 export const MAX_LEVELS = 256;
 
 /** What tells one codebook format from another. */
-export interface CodebookShape {
-  readonly name: string;
+export interface CodebookShape extends Pick<BlockFormat, "name" | "fallback" | "stockType"> {
   readonly blockSize: 32 | 64;
   readonly codeBits: number;
   readonly dimension: 1 | 2;
 }
 
+/** A format of that shape in a few words. */
+function aboutCodebook({ blockSize, codeBits, dimension }: CodebookShape): string {
+  const entries = 1 << codeBits;
+  if (dimension === 1) return `learned tables of ${entries} entries, table and scale level per ${blockSize}`;
+  const groups = blockSize === 32 ? "" : `, groups of ${blockSize}`;
+  return `learned tables of ${entries} points of the plane, a code per pair of weights${groups}`;
+}
+
 /** Makes a codebook format of that shape. */
-export function makeCodebookFormat({ name, blockSize, codeBits, dimension }: CodebookShape): CodebookFormat {
+export function makeCodebookFormat(shape: CodebookShape): CodebookFormat {
+  const { blockSize, codeBits, dimension } = shape;
   const tableLength = dimension << codeBits;
   const format: CodebookFormat = withBlockBytes({
-    name,
+    ...shape,
     kind: "codebook" as const,
-    blockSize,
-    codeBits,
-    dimension,
+    about: aboutCodebook(shape),
     tableLength,
     fields: [
       { name: "s", bytes: 1, role: "scale" as const, meaning: "number of the group's scale level" },
       { name: "t", bytes: 1, role: "scale" as const, meaning: "number of the group's table" },
-      ...codeFields({ codeBits, dimension }, blockSize),
+      ...codeFields(shape, blockSize),
     ],
+    parts: (column: number) => codebookParts(shape, column),
     bind: (codebook: Codebook, effort: Effort = "normal") => {
       checkCodebook(format, codebook);
       let prepared: Uint8Array | undefined;

@@ -3,5 +3,18 @@
  */
 import { makeCodebookFormat } from "./codebook-format.ts";
 
-export const q2_cb = makeCodebookFormat({ name: "q2_cb", blockSize: 32, codeBits: 4, dimension: 2 });
-export const q2_cb_g64 = makeCodebookFormat({ name: "q2_cb_g64", blockSize: 64, codeBits: 4, dimension: 2 });
+export const q2_cb = makeCodebookFormat({
+  name: "q2_cb",
+  blockSize: 32,
+  codeBits: 4,
+  dimension: 2,
+  stockType: "q2_K",
+});
+export const q2_cb_g64 = makeCodebookFormat({
+  name: "q2_cb_g64",
+  blockSize: 64,
+  codeBits: 4,
+  dimension: 2,
+  fallback: "q2_cb",
+  stockType: "q2_K",
+});

@@ -19,7 +19,14 @@ function decode(src: Uint8Array, dst: Float32Array): void {
 }
 
 export const bf16: Codec = Object.freeze({
-  ...floatFormat("bf16", 2, "upper half of an IEEE binary32, little-endian", 30),
+  ...floatFormat({
+    name: "bf16",
+    about: "the upper half of a float, 8 bits of mantissa",
+    ggmlType: 30,
+    fileType: 32,
+    bytes: 2,
+    meaning: "upper half of an IEEE binary32, little-endian",
+  }),
   encode,
   decode,
 });

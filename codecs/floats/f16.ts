@@ -19,7 +19,14 @@ function decode(src: Uint8Array, dst: Float32Array): void {
 }
 
 export const f16: Codec = Object.freeze({
-  ...floatFormat("f16", 2, "IEEE binary16, little-endian", 1),
+  ...floatFormat({
+    name: "f16",
+    about: "half precision, 11 bits of mantissa",
+    ggmlType: 1,
+    fileType: 1,
+    bytes: 2,
+    meaning: "IEEE binary16, little-endian",
+  }),
   encode,
   decode,
 });

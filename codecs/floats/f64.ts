@@ -9,6 +9,12 @@ function decode(src: Uint8Array, dst: Float32Array): void {
 }
 
 export const f64: Codec = Object.freeze({
-  ...floatFormat("f64", 8, "IEEE binary64, little-endian", 28),
+  ...floatFormat({
+    name: "f64",
+    about: "double precision",
+    ggmlType: 28,
+    bytes: 8,
+    meaning: "IEEE binary64, little-endian",
+  }),
   decode,
 });

@@ -11,7 +11,7 @@ import { f32BitsOfE4m3Bits, f32BitsOfE5m2Bits } from "./half.ts";
 function byteCodec(name: string, meaning: string, toF32Bits: (byte: number) => number): Codec {
   const table = Uint32Array.from({ length: 256 }, (_, byte) => toF32Bits(byte));
   return Object.freeze({
-    ...floatFormat(name, 1, meaning),
+    ...floatFormat({ name, about: "an 8-bit float of safetensors files", bytes: 1, meaning }),
     decode: (src: Uint8Array, dst: Float32Array) => {
       const words = bitsOf(dst);
       for (let i = 0; i < src.length; i++) words[i] = table[src[i]!]!;

@@ -7,15 +7,30 @@
 import { withBlockBytes } from "../codec.ts";
 import type { BlockFormat } from "../codec.ts";
 
-/** The shape of a plain number type. */
-export function floatFormat(name: string, bytes: number, meaning: string, ggmlType?: number): BlockFormat {
+/** What tells one plain number type from another. */
+export interface NumberFormat extends Pick<BlockFormat, "name" | "about" | "ggmlType" | "fileType"> {
+  readonly bytes: number;
+  /** The number's bits, for people. */
+  readonly meaning: string;
+}
+
+function numberFormat(kind: "float" | "integer", { bytes, meaning, ...facts }: NumberFormat): BlockFormat {
   return withBlockBytes({
-    name,
-    kind: "float" as const,
-    ...(ggmlType === undefined ? {} : { ggmlType }),
+    ...facts,
+    kind,
     blockSize: 1,
     fields: [{ name: "value", bytes, role: "codes" as const, meaning }],
   });
+}
+
+/** The shape of a float type. */
+export function floatFormat(facts: NumberFormat): BlockFormat {
+  return numberFormat("float", facts);
+}
+
+/** The shape of an integer type. */
+export function integerFormat(facts: NumberFormat): BlockFormat {
+  return numberFormat("integer", facts);
 }
 
 /** The same memory as 32-bit words. */

@@ -1,10 +1,16 @@
 /** GGUF's integer tensors, two's complement, little-endian: copied, sized and shown, never quantized. */
 import type { Codec } from "../codec.ts";
-import { floatFormat, viewOf } from "./float-codec.ts";
+import { integerFormat, viewOf } from "./float-codec.ts";
 
 function integerCodec(name: string, bytes: number, ggmlType: number, read: (view: DataView, at: number) => number) {
   return Object.freeze({
-    ...floatFormat(name, bytes, `signed integer of ${8 * bytes} bits, little-endian`, ggmlType),
+    ...integerFormat({
+      name,
+      about: `integers of ${8 * bytes} bits`,
+      ggmlType,
+      bytes,
+      meaning: `signed integer of ${8 * bytes} bits, little-endian`,
+    }),
     decode: (src: Uint8Array, dst: Float32Array) => {
       const view = viewOf(src);
       const count = Math.floor(src.length / bytes);

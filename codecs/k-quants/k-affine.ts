@@ -4,20 +4,50 @@
  *
  * Value: (d * S_j) * q - (dmin * M_j), each product rounded to f32, d and dmin f16. Encoder: `encodeGroupsOf32`.
  */
-import type { Codec, EncodeOptions, Field } from "../codec.ts";
+import { consecutiveLevels } from "../code-levels.ts";
+import type { BlockFormat, Codec, ElementPart, EncodeOptions, Field } from "../codec.ts";
+import { bitsPart, halfPart, nibblePart } from "../element-parts.ts";
 import { readF16 } from "../floats/half.ts";
 import { encodeGroupsOf32, forEachSuperBlock, SUPER_BLOCK } from "./k-groups.ts";
 import type { GroupsOf32 } from "./k-groups.ts";
-import { packedMin, packedScale } from "./k-scales.ts";
-import { codesField, scaleField, uniformFormat } from "../uniform-format.ts";
+import { PACKED_SCALE_BYTES, packedMin, packedScale, sixBitPosition } from "./k-scales.ts";
+import { codesField, halfField, scaleField, uniformFormat } from "../uniform-format.ts";
 
 const fround = Math.fround;
 const AFTER_SCALES = 16;
 
 const codes = new Uint8Array(SUPER_BLOCK);
 
-/** The codec of that name and `ggml_type`; five bits when the search has codes above 15. */
-export function affineSuperBlocks(name: string, ggmlType: number, groups: GroupsOf32): Codec {
+/** What tells one codec of this family from another. */
+export interface AffineSuperBlocks extends Pick<BlockFormat, "name" | "about" | "ggmlType" | "fallback"> {
+  /** How scales and minima are found; codes have five bits when it has codes above 15. */
+  readonly groups: GroupsOf32;
+}
+
+/** A scale or a minimum: one run of bits, or two where its high bits lie apart. */
+function sixBitParts(kind: "scale" | "minimum", group: number): readonly ElementPart[] {
+  const low = sixBitPosition(kind, group, 0);
+  if (group < 4) return [bitsPart("scales", kind, low, 6)];
+  const high = sixBitPosition(kind, group, 4);
+  return [bitsPart("scales", kind, low, 4), bitsPart("scales", `${kind}, high bits`, high, 2)];
+}
+
+/** Where element `j` of a super-block lies. */
+function affineParts(j: number, hasFifth: boolean): readonly ElementPart[] {
+  const code = hasFifth
+    ? [nibblePart("qs", j, 32, "low bits"), bitsPart("qh", "high bit", (j & 31) * 8 + (j >> 5), 1)]
+    : [nibblePart("qs", j, 32)];
+  return [
+    ...code,
+    ...sixBitParts("scale", j >> 5),
+    ...sixBitParts("minimum", j >> 5),
+    halfPart("d", "scale of scales"),
+    halfPart("dmin", "scale of minima"),
+  ];
+}
+
+/** The codec of these facts. */
+export function affineSuperBlocks({ groups, ...facts }: AffineSuperBlocks): Codec {
   const hasFifth = groups.search.maxCode > 15;
   const [highAt, nibblesAt] = [AFTER_SCALES, hasFifth ? AFTER_SCALES + 32 : AFTER_SCALES];
   const nibbles = "each 32 bytes hold two groups, byte i element i low and element i + 32 high";
@@ -27,16 +57,22 @@ export function affineSuperBlocks(name: string, ggmlType: number, groups: Groups
         codesField("qs", 128, `low nibbles; ${nibbles}`),
       ]
     : [codesField("qs", 128, `4-bit codes; ${nibbles}`)];
-  const format = uniformFormat(name, ggmlType, SUPER_BLOCK, [
-    scaleField("d", 2, "scale of the eight scales, f16"),
-    scaleField("dmin", 2, "scale of the eight minima, f16"),
-    scaleField(
-      "scales",
-      12,
-      "eight 6-bit scales and eight 6-bit minima: 0-3 whole in bytes 0-3 and 4-7, 4-7 split over all twelve",
-    ),
-    ...codesFields,
-  ]);
+  const format = uniformFormat({
+    ...facts,
+    blockSize: SUPER_BLOCK,
+    fields: [
+      halfField("d", "scale of the eight scales"),
+      halfField("dmin", "scale of the eight minima"),
+      scaleField(
+        "scales",
+        PACKED_SCALE_BYTES,
+        "eight 6-bit scales and eight 6-bit minima: 0-3 whole in bytes 0-3 and 4-7, 4-7 split over all twelve",
+      ),
+      ...codesFields,
+    ],
+    levels: consecutiveLevels(hasFifth ? 5 : 4, 0),
+    parts: (j) => affineParts(j, hasFifth),
+  });
   const { blockBytes } = format;
 
   function encode(src: Float32Array, dst: Uint8Array, options: EncodeOptions): void {

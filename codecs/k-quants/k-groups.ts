@@ -44,22 +44,22 @@ export function sumOfSquares(x: Float32Array, start: number, count: number): num
 }
 
 /**
- * Weights of the error of one group under an importance: importance * sqrt(spread + x^2).
+ * The error weights of one group by its importance: importance * sqrt(spread + x^2).
  * @param spread one or two times the mean square of the super-block, by type
  * @returns their sum
  */
-export function importanceWeights(
+export function weighByImportance(
   x: Float32Array,
   start: number,
   importance: Float32Array,
   spread: number,
-  weights: Float32Array,
+  errorWeights: Float32Array,
 ): number {
   let sum = 0;
-  for (let i = 0; i < weights.length; i++) {
+  for (let i = 0; i < errorWeights.length; i++) {
     const value = x[start + i]!;
     const w = fround(importance[start + i]! * fround(Math.sqrt(fround(spread + fround(value * value)))));
-    weights[i] = w;
+    errorWeights[i] = w;
     sum = fround(sum + w);
   }
   return sum;
@@ -98,10 +98,10 @@ export function storeBitPairs(codes: Uint8Array, dst: Uint8Array, offset: number
 
 const GROUP = 32;
 const GROUPS = SUPER_BLOCK / GROUP;
-const weights = new Float32Array(GROUP);
+const errorWeights = new Float32Array(GROUP);
 const scales = new Float32Array(GROUPS);
 const mins = new Float32Array(GROUPS);
-const groupWeights = new Float32Array(GROUPS);
+const groupErrorWeights = new Float32Array(GROUPS);
 const scaleCodes = new Uint8Array(GROUPS);
 const minCodes = new Uint8Array(GROUPS);
 
@@ -135,8 +135,8 @@ export function encodeGroupsOf32(
     for (let j = 0; j < GROUPS; j++) {
       const start = j * GROUP;
       const rms = fround(Math.sqrt(fround(sumOfSquares(x, start, GROUP) / GROUP)));
-      for (let i = 0; i < GROUP; i++) weights[i] = rms + Math.abs(x[start + i]!);
-      searchScaleAndMin(x, start, GROUP, weights, search, codes, start, scales, mins, j);
+      for (let i = 0; i < GROUP; i++) errorWeights[i] = rms + Math.abs(x[start + i]!);
+      searchScaleAndMin(x, start, GROUP, errorWeights, search, codes, start, scales, mins, j);
       if (scales[j]! > maxScale) maxScale = scales[j]!;
       if (mins[j]! > maxMin) maxMin = mins[j]!;
     }
@@ -154,11 +154,11 @@ export function encodeGroupsOf32(
     const weighted = weightedSearch(search.maxCode);
     for (let j = 0; j < GROUPS; j++) {
       const start = j * GROUP;
-      groupWeights[j] = importanceWeights(x, start, importance, spread, weights);
-      searchScaleAndMin(x, start, GROUP, weights, weighted, codes, start, scales, mins, j);
+      groupErrorWeights[j] = weighByImportance(x, start, importance, spread, errorWeights);
+      searchScaleAndMin(x, start, GROUP, errorWeights, weighted, codes, start, scales, mins, j);
     }
-    writeF16(dst, offset, searchPositiveScale(scales, 63, groupWeights, scaleCodes));
-    writeF16(dst, offset + 2, searchPositiveScale(mins, 63, groupWeights, minCodes));
+    writeF16(dst, offset, searchPositiveScale(scales, 63, groupErrorWeights, scaleCodes));
+    writeF16(dst, offset + 2, searchPositiveScale(mins, 63, groupErrorWeights, minCodes));
     for (let j = 0; j < GROUPS && !wraps; j++) {
       scaleCodes[j] = Math.min(63, scaleCodes[j]!);
       minCodes[j] = Math.min(63, minCodes[j]!);

@@ -16,7 +16,7 @@ const fround = Math.fround;
 export function searchPositiveScale(
   x: Float32Array,
   maxCode: number,
-  weights: Float32Array,
+  errorWeights: Float32Array,
   codes: Uint8Array,
 ): number {
   const count = x.length;
@@ -38,7 +38,7 @@ export function searchPositiveScale(
       const nearest = nearestInt(fround(candidate * x[i]!));
       const code = isFirst ? nearest & 0xff : Math.min(maxCode, nearest);
       const difference = fround(x[i]! - fround(scale * code));
-      error = fround(error + fround(fround(weights[i]! * difference) * difference));
+      error = fround(error + fround(fround(errorWeights[i]! * difference) * difference));
     }
     if (isFirst || error < bestError) {
       bestError = error;
@@ -50,7 +50,7 @@ export function searchPositiveScale(
   for (let i = 0; i < count; i++) {
     const code = Math.min(maxCode, nearestInt(fround(inverse * x[i]!)));
     codes[i] = code;
-    const w = weights[i]!;
+    const w = errorWeights[i]!;
     sumLX = fround(sumLX + fround(fround(w * x[i]!) * code));
     sumL2 = fround(sumL2 + fround(fround(w * code) * code));
   }
@@ -58,7 +58,7 @@ export function searchPositiveScale(
     changed = 0;
     for (let i = 0; i < count; i++) {
       const code = codes[i]!;
-      const w = weights[i]!;
+      const w = errorWeights[i]!;
       const wx = fround(w * x[i]!);
       let restLX = fround(sumLX - fround(wx * code));
       let restL2 = fround(sumL2 - fround(fround(w * code) * code));

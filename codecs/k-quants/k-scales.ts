@@ -51,3 +51,15 @@ export function packedSignedScale(bytes: Uint8Array, offset: number, j: number):
   const high = (bytes[offset + 8 + (j & 3)]! >> (2 * (j >> 2))) & 3;
   return (low | (high << 4)) - 32;
 }
+
+/**
+ * Where bit `bit` (0..5) of the 6-bit number `index` (0..7) lies in the 12 bytes of q4_K's and q5_K's `scales`. Low
+ * four numbers whole in bytes 0..3 (scales) and 4..7 (minima); the upper four split: low nibbles in bytes 8..11,
+ * high bit pairs on top of bytes 0..7.
+ */
+export function sixBitPosition(kind: "scale" | "minimum", index: number, bit: number): number {
+  const first = kind === "scale" ? 0 : 4;
+  if (index < 4) return (first + index) * 8 + bit;
+  if (bit < 4) return (4 + index) * 8 + first + bit;
+  return (first + index - 4) * 8 + 2 + bit;
+}

@@ -56,7 +56,7 @@ const candidateCodes = new Uint8Array(32);
  * Finds scale and minimum of one group, x ~ scale * code - minimum, starting from the range of the group and improving
  * it by weighted linear regression on the codes of each candidate. The minimum is never negative.
  * @param x weights; the group is x[start] ... x[start + count - 1]
- * @param weights `count` weights of the error
+ * @param errorWeights `count` factors of the squared (or absolute) errors
  * @param codes receives the codes at the group's place in the super-block, `codes[at]` onward
  * @param scales receives the scale at `group`
  * @param mins receives the minimum at `group`
@@ -65,7 +65,7 @@ export function searchScaleAndMin(
   x: Float32Array,
   start: number,
   count: number,
-  weights: Float32Array,
+  errorWeights: Float32Array,
   search: ScaleMinSearch,
   codes: Uint8Array,
   at: number,
@@ -76,13 +76,13 @@ export function searchScaleAndMin(
   const { maxCode, first, step, steps, isAbsolute } = search;
   let min = x[start]!;
   let max = min;
-  let sumW = weights[0]!;
+  let sumW = errorWeights[0]!;
   let sumX = fround(sumW * min);
   for (let i = 1; i < count; i++) {
     const value = x[start + i]!;
     if (value < min) min = value;
     if (value > max) max = value;
-    const w = weights[i]!;
+    const w = errorWeights[i]!;
     sumW = fround(sumW + w);
     sumX = fround(sumX + fround(w * value));
   }
@@ -98,7 +98,7 @@ export function searchScaleAndMin(
   let scale = fround(1 / inverse);
   for (let i = 0; i < count; i++)
     codes[at + i] = nearestCode(fround(inverse * fround(x[start + i]! - min)), 0, maxCode);
-  let bestError = groupError(x, start, count, weights, codes, at, scale, min, isAbsolute);
+  let bestError = groupError(x, start, count, errorWeights, codes, at, scale, min, isAbsolute);
 
   for (let i = 0; i <= steps; i++) {
     // The minimum is that of the best candidate so far, so candidates depend on each other.
@@ -110,7 +110,7 @@ export function searchScaleAndMin(
       const value = x[start + j]!;
       const code = nearestCode(fround(inverse * fround(value - min)), 0, maxCode);
       candidateCodes[j] = code;
-      const wl = fround(weights[j]! * code);
+      const wl = fround(errorWeights[j]! * code);
       sumL = fround(sumL + wl);
       sumL2 = fround(sumL2 + fround(wl * code));
       sumXL = fround(sumXL + fround(wl * value));
@@ -123,7 +123,7 @@ export function searchScaleAndMin(
       newMin = 0;
       newScale = fround(sumXL / sumL2);
     }
-    const error = groupError(x, start, count, weights, candidateCodes, 0, newScale, newMin, isAbsolute);
+    const error = groupError(x, start, count, errorWeights, candidateCodes, 0, newScale, newMin, isAbsolute);
     if (error < bestError) {
       for (let j = 0; j < count; j++) codes[at + j] = candidateCodes[j]!;
       bestError = error;
@@ -139,7 +139,7 @@ function groupError(
   x: Float32Array,
   start: number,
   count: number,
-  weights: Float32Array,
+  errorWeights: Float32Array,
   codes: Uint8Array,
   at: number,
   scale: number,
@@ -150,7 +150,7 @@ function groupError(
   for (let i = 0; i < count; i++) {
     const difference = fround(fround(fround(scale * codes[at + i]!) + min) - x[start + i]!);
     const cost = isAbsolute ? Math.abs(difference) : fround(difference * difference);
-    error = fround(error + fround(weights[i]! * cost));
+    error = fround(error + fround(errorWeights[i]! * cost));
   }
   return error;
 }
@@ -178,7 +178,7 @@ const SIGNED_STEPS = 9;
 /**
  * Finds the signed scale of one group, x ~ scale * (code - range), codes 0 ... 2 * range - 1. The value of largest
  * magnitude maps near code 0, so the scale has the opposite sign.
- * @param weights weights of the error from `weightStart` on; absent: the squares of the values
+ * @param errorWeights factors of the squared errors from `errorWeightStart` on; absent: the squares of the values
  * @param codes receives the codes from `at` on; a zero group gets code 0
  * @returns the scale, 0 for a zero group
  */
@@ -187,8 +187,8 @@ export function searchSignedScale(
   start: number,
   count: number,
   range: number,
-  weights: Float32Array | undefined,
-  weightStart: number,
+  errorWeights: Float32Array | undefined,
+  errorWeightStart: number,
   codes: Uint8Array,
   at: number,
 ): number {
@@ -210,7 +210,7 @@ export function searchSignedScale(
     for (let i = 0; i < count; i++) {
       const value = x[start + i]!;
       const level = nearestCode(fround(inverse * value), -range, range - 1);
-      const w = weights === undefined ? fround(value * value) : weights[weightStart + i]!;
+      const w = errorWeights === undefined ? fround(value * value) : errorWeights[errorWeightStart + i]!;
       sumLX = fround(sumLX + fround(fround(w * value) * level));
       sumL2 = fround(sumL2 + fround(fround(w * level) * level));
     }

@@ -4,10 +4,10 @@ import {
 } from "./simd/k-blocks";
 import { storeBitPairs } from "./simd/k-bit-pairs";
 import { decodeSixteenAffine, f32OfF16 } from "./simd/k-decode";
-import { NUMBERS, NUMBER_CODES, NUMBER_WEIGHTS, searchPositiveScales } from "./simd/k-positive";
+import { NUMBERS, NUMBER_CODES, NUMBER_ERROR_WEIGHTS, searchPositiveScales } from "./simd/k-positive";
 import {
   BASES as SLOT_BASES, HALF, INVERSES as SLOT_INVERSES, MINS as SLOT_MINS, SCALES as SLOT_SCALES, searchBothSlots,
-  SLOT, W, X,
+  SLOT, ERROR_WEIGHTS, X,
 } from "./simd/k-scale-min";
 import { sumOfSquares } from "../simd/signed-search";
 
@@ -21,7 +21,7 @@ const SCALES: usize = 0;
 const MINS: usize = 64;
 const INVERSES: usize = 128;
 const BASES: usize = 192;
-const GROUP_WEIGHTS: usize = 256;
+const GROUP_ERROR_WEIGHTS: usize = 256;
 const FOUND_BYTES: usize = 320;
 /** Two super-blocks' worth, so that four searches of scales of scales fill a vector. */
 const FOUND: usize = memory.data(640, 16);
@@ -51,11 +51,11 @@ export function encode_q2_K(src: usize, dst: usize, rows: i32, rowLength: i32, i
 /** Unweighted, an error counts by |x|; the largest scale (minimum) becomes 15, the others follow. */
 function encodePlain(src: usize, dst: usize): void {
   for (let half: usize = 0; half < 2; half++) {
-    const xs = X + half * SLOT, ws = W + half * SLOT;
+    const xs = X + half * SLOT, errorWeights = ERROR_WEIGHTS + half * SLOT;
     loadGroups(src + (half << 9), 64, xs);
     for (let at: usize = 0; at < 256; at += 16) {
-      v128.store(ws + at, f32x4.abs(v128.load(xs + at)));
-      v128.store(ws + at, f32x4.abs(v128.load(xs + at, HALF)), HALF);
+      v128.store(errorWeights + at, f32x4.abs(v128.load(xs + at)));
+      v128.store(errorWeights + at, f32x4.abs(v128.load(xs + at, HALF)), HALF);
     }
   }
   searchBothSlots(16, 3, -0.5, 0.1, 15, true);
@@ -94,8 +94,8 @@ function searchWeighted(src: usize, importance: usize, found: usize): void {
   const spread = sumOfSquares(src, 256) / 256;
   for (let half: usize = 0; half < 2; half++) {
     loadGroups(src + (half << 9), 64, X + half * SLOT);
-    loadGroups(importance + (half << 9), 64, W + half * SLOT);
-    weighByImportance(16, spread, found + GROUP_WEIGHTS + (half << 5), half * SLOT);
+    loadGroups(importance + (half << 9), 64, ERROR_WEIGHTS + half * SLOT);
+    weighByImportance(16, spread, found + GROUP_ERROR_WEIGHTS + (half << 5), half * SLOT);
   }
   searchBothSlots(16, 3, -0.9, 0.05, 36, false);
   keepResults(found);
@@ -109,8 +109,8 @@ function searchWeightedScales(): v128 {
     x = v128.load32_lane(at, x, 1, MINS);
     x = v128.load32_lane(at, x, 2, FOUND_BYTES + SCALES);
     v128.store(NUMBERS + 16 * j, v128.load32_lane(at, x, 3, FOUND_BYTES + MINS));
-    const w = v128.load32_splat(at, GROUP_WEIGHTS), w1 = v128.load32_splat(at, FOUND_BYTES + GROUP_WEIGHTS);
-    v128.store(NUMBER_WEIGHTS + 16 * j, v128.shuffle<f32>(w, w1, 0, 1, 4, 5));
+    const w = v128.load32_splat(at, GROUP_ERROR_WEIGHTS), w1 = v128.load32_splat(at, FOUND_BYTES + GROUP_ERROR_WEIGHTS);
+    v128.store(NUMBER_ERROR_WEIGHTS + 16 * j, v128.shuffle<f32>(w, w1, 0, 1, 4, 5));
   }
   return searchPositiveScales(16, 15);
 }

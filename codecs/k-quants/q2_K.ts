@@ -5,11 +5,13 @@
  * Unweighted, the search minimises the sum of |x| times the magnitude of the error.
  * Definition: ggml's `quantize_row_q2_K_ref`, `quantize_row_q2_K_impl` and `dequantize_row_q2_K`.
  */
+import { consecutiveLevels } from "../code-levels.ts";
 import type { Codec, EncodeOptions } from "../codec.ts";
+import { bitPairPart, bitsPart, halfPart } from "../element-parts.ts";
 import { readF16, writeF16 } from "../floats/half.ts";
 import {
   forEachSuperBlock,
-  importanceWeights,
+  weighByImportance,
   recode,
   storeBitPairs,
   sumOfSquares,
@@ -19,7 +21,7 @@ import {
 import { searchPositiveScale } from "./k-positive.ts";
 import { nearestInt, searchScaleAndMin } from "./k-search.ts";
 import type { ScaleMinSearch } from "./k-search.ts";
-import { codesField, scaleField, uniformFormat } from "../uniform-format.ts";
+import { codesField, halfField, scaleField, uniformFormat } from "../uniform-format.ts";
 
 const fround = Math.fround;
 const BLOCK_BYTES = 84;
@@ -34,8 +36,8 @@ const WEIGHTED = weightedSearch(3);
 const codes = new Uint8Array(SUPER_BLOCK);
 const scales = new Float32Array(GROUPS);
 const mins = new Float32Array(GROUPS);
-const weights = new Float32Array(GROUP);
-const groupWeights = new Float32Array(GROUPS);
+const errorWeights = new Float32Array(GROUP);
+const groupErrorWeights = new Float32Array(GROUPS);
 const scaleCodes = new Uint8Array(GROUPS);
 const minCodes = new Uint8Array(GROUPS);
 
@@ -62,8 +64,8 @@ function findScales(x: Float32Array, dst: Uint8Array, at: number): void {
   let maxScale = 0;
   let maxMin = 0;
   for (let j = 0; j < GROUPS; j++) {
-    for (let i = 0; i < GROUP; i++) weights[i] = Math.abs(x[j * GROUP + i]!);
-    searchScaleAndMin(x, j * GROUP, GROUP, weights, PLAIN, codes, j * GROUP, scales, mins, j);
+    for (let i = 0; i < GROUP; i++) errorWeights[i] = Math.abs(x[j * GROUP + i]!);
+    searchScaleAndMin(x, j * GROUP, GROUP, errorWeights, PLAIN, codes, j * GROUP, scales, mins, j);
     if (scales[j]! > maxScale) maxScale = scales[j]!;
     if (mins[j]! > maxMin) maxMin = mins[j]!;
   }
@@ -77,15 +79,15 @@ function findScales(x: Float32Array, dst: Uint8Array, at: number): void {
   writeF16(dst, at + DMIN, maxMin / 15);
 }
 
-/** Scales of the scales and minima are searched for, weighted by the sums of the groups' weights. */
+/** Scales of the scales and minima are searched for, weighted by the sums of the groups' error weights. */
 function findWeightedScales(x: Float32Array, importance: Float32Array, dst: Uint8Array, at: number): void {
   const spread = fround(sumOfSquares(x, 0, SUPER_BLOCK) / SUPER_BLOCK);
   for (let j = 0; j < GROUPS; j++) {
-    groupWeights[j] = importanceWeights(x, j * GROUP, importance, spread, weights);
-    searchScaleAndMin(x, j * GROUP, GROUP, weights, WEIGHTED, codes, j * GROUP, scales, mins, j);
+    groupErrorWeights[j] = weighByImportance(x, j * GROUP, importance, spread, errorWeights);
+    searchScaleAndMin(x, j * GROUP, GROUP, errorWeights, WEIGHTED, codes, j * GROUP, scales, mins, j);
   }
-  writeF16(dst, at + D, searchPositiveScale(scales, 15, groupWeights, scaleCodes));
-  writeF16(dst, at + DMIN, searchPositiveScale(mins, 15, groupWeights, minCodes));
+  writeF16(dst, at + D, searchPositiveScale(scales, 15, groupErrorWeights, scaleCodes));
+  writeF16(dst, at + DMIN, searchPositiveScale(mins, 15, groupErrorWeights, minCodes));
 }
 
 function decode(src: Uint8Array, dst: Float32Array): void {
@@ -104,16 +106,31 @@ function decode(src: Uint8Array, dst: Float32Array): void {
 }
 
 export const q2_K: Codec = Object.freeze({
-  ...uniformFormat("q2_K", 10, SUPER_BLOCK, [
-    scaleField("scales", 16, "one byte per 16 elements: 4-bit scale low, 4-bit minimum high"),
-    codesField(
-      "qs",
-      64,
-      "2-bit codes; of each 128 elements byte i (0-31) holds elements i, i + 32, i + 64, i + 96, lowest first",
-    ),
-    scaleField("d", 2, "scale of the sixteen scales, f16"),
-    scaleField("dmin", 2, "scale of the sixteen minima, f16"),
-  ]),
+  ...uniformFormat({
+    name: "q2_K",
+    about: "2-bit codes, 4-bit scales and minima per 16, in blocks of 256",
+    ggmlType: 10,
+    blockSize: SUPER_BLOCK,
+    fields: [
+      scaleField("scales", 16, "one byte per 16 elements: 4-bit scale low, 4-bit minimum high"),
+      codesField(
+        "qs",
+        64,
+        "2-bit codes; of each 128 elements byte i (0-31) holds elements i, i + 32, i + 64, i + 96, lowest first",
+      ),
+      halfField("d", "scale of the sixteen scales"),
+      halfField("dmin", "scale of the sixteen minima"),
+    ],
+    levels: consecutiveLevels(2, 0),
+    parts: (j) => [
+      bitPairPart("qs", j, "code"),
+      bitsPart("scales", "scale", (j >> 4) * 8, 4),
+      bitsPart("scales", "minimum", (j >> 4) * 8 + 4, 4),
+      halfPart("d", "scale of scales"),
+      halfPart("dmin", "scale of minima"),
+    ],
+    fallback: "q4_0",
+  }),
   encode,
   decode,
 });

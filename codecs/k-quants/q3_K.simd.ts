@@ -5,7 +5,7 @@ import {
 import { decodeSixteenSigned, f32OfF16 } from "./simd/k-decode";
 import { storeBitPairs } from "./simd/k-bit-pairs";
 import { LEVELS, refineFourSignedScales } from "./simd/k-refine";
-import { HALF, W, X } from "./simd/k-scale-min";
+import { HALF, ERROR_WEIGHTS, X } from "./simd/k-scale-min";
 import { searchFourSignedScales } from "./simd/k-signed";
 import { searchSignedScaleOfSixteen } from "./simd/k-signed-scales";
 import { sumOfSquares } from "../simd/signed-search";
@@ -15,11 +15,13 @@ const QS: usize = 32;
 const SCALES: usize = 96;
 const D: usize = 108;
 
-/** Sixteen of each: scales found, inverses, masks of groups that are not zero, sums of weights, and scale codes. */
+/**
+ * Sixteen of each: scales found, inverses, masks of groups that are not zero, sums of error weights, and scale codes.
+ */
 const FOUND: usize = memory.data(64, 16);
 const INVERSES: usize = memory.data(64, 16);
 const ACTIVES: usize = memory.data(64, 16);
-const GROUP_WEIGHTS: usize = memory.data(64, 16);
+const GROUP_ERROR_WEIGHTS: usize = memory.data(64, 16);
 const SCALE_CODES: usize = memory.data(16, 16);
 
 export function encode_q3_K(src: usize, dst: usize, rows: i32, rowLength: i32, importance: usize): void {
@@ -40,12 +42,12 @@ export function encode_q3_K(src: usize, dst: usize, rows: i32, rowLength: i32, i
       for (let half: usize = 0; half < 2; half++) {
         const at = half << 5;
         loadGroups(src + (half << 9), 64, X);
-        loadGroups(columns + (half << 9), 64, W);
-        weighByImportance(16, spread, GROUP_WEIGHTS + at);
-        searchFourSignedScales(X, W, 4, FOUND + at, INVERSES + at, ACTIVES + at);
-        searchFourSignedScales(X + HALF, W + HALF, 4, FOUND + at + 16, INVERSES + at + 16, ACTIVES + at + 16);
+        loadGroups(columns + (half << 9), 64, ERROR_WEIGHTS);
+        weighByImportance(16, spread, GROUP_ERROR_WEIGHTS + at);
+        searchFourSignedScales(X, ERROR_WEIGHTS, 4, FOUND + at, INVERSES + at, ACTIVES + at);
+        searchFourSignedScales(X + HALF, ERROR_WEIGHTS + HALF, 4, FOUND + at + 16, INVERSES + at + 16, ACTIVES + at + 16);
       }
-      d = searchSignedScaleOfSixteen(FOUND, GROUP_WEIGHTS, 32, SCALE_CODES);
+      d = searchSignedScaleOfSixteen(FOUND, GROUP_ERROR_WEIGHTS, 32, SCALE_CODES);
     }
     finish(src, dst, storeScale(dst + D, d), importance != 0);
   }

@@ -4,13 +4,15 @@
  * Value: (d * S_j) * (q - 4), S_j -32 ... 31, codes q 0 ... 7, each product rounded to f32, d f16.
  * Definition: ggml's `quantize_row_q3_K_ref`, `quantize_row_q3_K_impl` and `dequantize_row_q3_K`.
  */
+import { consecutiveLevels } from "../code-levels.ts";
 import type { Codec, EncodeOptions } from "../codec.ts";
+import { bitPairPart, bitsPart, halfPart } from "../element-parts.ts";
 import { readF16, writeF16 } from "../floats/half.ts";
-import { forEachSuperBlock, importanceWeights, recode, storeBitPairs, sumOfSquares, SUPER_BLOCK } from "./k-groups.ts";
+import { forEachSuperBlock, weighByImportance, recode, storeBitPairs, sumOfSquares, SUPER_BLOCK } from "./k-groups.ts";
 import { packedSignedScale, packSignedScales } from "./k-scales.ts";
 import { refineSignedScale } from "./k-refine.ts";
 import { indexOfLargest, nearestInt, searchSignedScale } from "./k-search.ts";
-import { codesField, scaleField, uniformFormat } from "../uniform-format.ts";
+import { codesField, halfField, scaleField, uniformFormat } from "../uniform-format.ts";
 
 const fround = Math.fround;
 const BLOCK_BYTES = 110;
@@ -23,8 +25,8 @@ const GROUPS = SUPER_BLOCK / GROUP;
 const codes = new Uint8Array(SUPER_BLOCK);
 const scales = new Float32Array(GROUPS);
 const scaleCodes = new Uint8Array(GROUPS);
-const weights = new Float32Array(GROUP);
-const groupWeights = new Float32Array(GROUPS);
+const errorWeights = new Float32Array(GROUP);
+const groupErrorWeights = new Float32Array(GROUPS);
 
 function encode(src: Float32Array, dst: Uint8Array, options: EncodeOptions): void {
   forEachSuperBlock(src, options, (x, importance, block) => {
@@ -65,10 +67,10 @@ function findScales(x: Float32Array): number {
 function findWeightedScales(x: Float32Array, importance: Float32Array): number {
   const spread = fround(fround(2 * sumOfSquares(x, 0, SUPER_BLOCK)) / SUPER_BLOCK);
   for (let j = 0; j < GROUPS; j++) {
-    groupWeights[j] = importanceWeights(x, j * GROUP, importance, spread, weights);
-    scales[j] = searchSignedScale(x, j * GROUP, GROUP, 4, weights, 0, codes, j * GROUP);
+    groupErrorWeights[j] = weighByImportance(x, j * GROUP, importance, spread, errorWeights);
+    scales[j] = searchSignedScale(x, j * GROUP, GROUP, 4, errorWeights, 0, codes, j * GROUP);
   }
-  return searchSignedScale(scales, 0, GROUPS, 32, groupWeights, 0, scaleCodes, 0);
+  return searchSignedScale(scales, 0, GROUPS, 32, groupErrorWeights, 0, scaleCodes, 0);
 }
 
 function decode(src: Uint8Array, dst: Float32Array): void {
@@ -88,20 +90,35 @@ function decode(src: Uint8Array, dst: Float32Array): void {
 }
 
 export const q3_K: Codec = Object.freeze({
-  ...uniformFormat("q3_K", 11, SUPER_BLOCK, [
-    codesField("hmask", 32, "third bits; bit b of byte i belongs to element 32 * b + i"),
-    codesField(
-      "qs",
-      64,
-      "low bit pairs; of each 128 elements byte i (0-31) holds elements i, i + 32, i + 64, i + 96, lowest first",
-    ),
-    scaleField(
-      "scales",
-      12,
-      "sixteen 6-bit scales plus 32: low nibbles in bytes 0-7 (0-7 low, 8-15 high), upper bit pairs in bytes 8-11",
-    ),
-    scaleField("d", 2, "scale of the scales, f16"),
-  ]),
+  ...uniformFormat({
+    name: "q3_K",
+    about: "3-bit codes, 6-bit scales per 16, in blocks of 256",
+    ggmlType: 11,
+    blockSize: SUPER_BLOCK,
+    fields: [
+      codesField("hmask", 32, "third bits; bit b of byte i belongs to element 32 * b + i"),
+      codesField(
+        "qs",
+        64,
+        "low bit pairs; of each 128 elements byte i (0-31) holds elements i, i + 32, i + 64, i + 96, lowest first",
+      ),
+      scaleField(
+        "scales",
+        12,
+        "sixteen 6-bit scales plus 32: low nibbles in bytes 0-7 (0-7 low, 8-15 high), upper bit pairs in bytes 8-11",
+      ),
+      halfField("d", "scale of the scales"),
+    ],
+    levels: consecutiveLevels(3, -4),
+    parts: (j) => [
+      bitPairPart("qs", j, "low bits"),
+      bitsPart("hmask", "high bit", (j & 31) * 8 + (j >> 5), 1),
+      bitsPart("scales", "scale", ((j >> 4) & 7) * 8 + (j >> 7) * 4, 4),
+      bitsPart("scales", "scale, high bits", (8 + ((j >> 4) & 3)) * 8 + (j >> 6) * 2, 2),
+      halfPart("d", "scale of scales"),
+    ],
+    fallback: "q4_0",
+  }),
   encode,
   decode,
 });

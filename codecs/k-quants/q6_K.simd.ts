@@ -1,7 +1,7 @@
 // Twin of q6_K.ts: the sixteen groups of a super-block are searched four to a vector.
 import { CODES, loadGroups, nearestIntOf, recodeSixteen, searchedSixteen, storeScale } from "./simd/k-blocks";
 import { decodeSixteenSigned, f32OfF16 } from "./simd/k-decode";
-import { HALF, W, X } from "./simd/k-scale-min";
+import { HALF, ERROR_WEIGHTS, X } from "./simd/k-scale-min";
 import { searchFourSignedScales } from "./simd/k-signed";
 
 const BLOCK_BYTES: usize = 210;
@@ -21,11 +21,11 @@ export function encode_q6_K(src: usize, dst: usize, rows: i32, rowLength: i32, i
     const columns = importance + (<usize>(block % blocksPerRow) << 10);
     for (let half: usize = 0; half < 2; half++) {
       loadGroups(src + (half << 9), 64, X);
-      if (importance != 0) loadGroups(columns + (half << 9), 64, W);
+      if (importance != 0) loadGroups(columns + (half << 9), 64, ERROR_WEIGHTS);
       else weighBySquares();
       const at = half << 5;
-      searchFourSignedScales(X, W, 32, FOUND + at, INVERSES + at, ACTIVES + at);
-      searchFourSignedScales(X + HALF, W + HALF, 32, FOUND + at + 16, INVERSES + at + 16, ACTIVES + at + 16);
+      searchFourSignedScales(X, ERROR_WEIGHTS, 32, FOUND + at, INVERSES + at, ACTIVES + at);
+      searchFourSignedScales(X + HALF, ERROR_WEIGHTS + HALF, 32, FOUND + at + 16, INVERSES + at + 16, ACTIVES + at + 16);
     }
     finish(src, dst);
   }
@@ -34,8 +34,8 @@ export function encode_q6_K(src: usize, dst: usize, rows: i32, rowLength: i32, i
 function weighBySquares(): void {
   for (let at: usize = 0; at < 256; at += 16) {
     const a = v128.load(X + at), b = v128.load(X + at, HALF);
-    v128.store(W + at, f32x4.mul(a, a));
-    v128.store(W + at, f32x4.mul(b, b), HALF);
+    v128.store(ERROR_WEIGHTS + at, f32x4.mul(a, a));
+    v128.store(ERROR_WEIGHTS + at, f32x4.mul(b, b), HALF);
   }
 }
 

@@ -5,11 +5,13 @@
  * Unweighted, an error counts by the square of the weight; an importance counts as it is.
  * Definition: ggml's `quantize_row_q6_K_ref`, `quantize_row_q6_K_impl` and `dequantize_row_q6_K`.
  */
+import { consecutiveLevels } from "../code-levels.ts";
 import type { Codec, EncodeOptions } from "../codec.ts";
+import { bitPairPart, bitsPart, halfPart, nibblePart } from "../element-parts.ts";
 import { readF16, writeF16 } from "../floats/half.ts";
 import { forEachSuperBlock, recode, SUPER_BLOCK } from "./k-groups.ts";
 import { indexOfLargest, nearestInt, searchSignedScale, SMALLEST_GROUP } from "./k-search.ts";
-import { codesField, scaleField, uniformFormat } from "../uniform-format.ts";
+import { codesField, halfField, scaleField, uniformFormat } from "../uniform-format.ts";
 
 const fround = Math.fround;
 const BLOCK_BYTES = 210;
@@ -73,20 +75,34 @@ function decode(src: Uint8Array, dst: Float32Array): void {
 }
 
 export const q6_K: Codec = Object.freeze({
-  ...uniformFormat("q6_K", 14, SUPER_BLOCK, [
-    codesField(
-      "ql",
-      128,
-      "low nibbles; of each 128 elements byte i (0-63) holds element i low and element i + 64 high",
-    ),
-    codesField(
-      "qh",
-      64,
-      "upper bit pairs; of each 128 elements byte i (0-31) holds elements i, i + 32, i + 64, i + 96, lowest first",
-    ),
-    scaleField("scales", 16, "sixteen signed 8-bit scales, one per 16 elements"),
-    scaleField("d", 2, "scale of the scales, f16"),
-  ]),
+  ...uniformFormat({
+    name: "q6_K",
+    about: "6-bit codes, 8-bit scales per 16, in blocks of 256",
+    ggmlType: 14,
+    blockSize: SUPER_BLOCK,
+    fields: [
+      codesField(
+        "ql",
+        128,
+        "low nibbles; of each 128 elements byte i (0-63) holds element i low and element i + 64 high",
+      ),
+      codesField(
+        "qh",
+        64,
+        "upper bit pairs; of each 128 elements byte i (0-31) holds elements i, i + 32, i + 64, i + 96, lowest first",
+      ),
+      scaleField("scales", 16, "sixteen signed 8-bit scales, one per 16 elements"),
+      halfField("d", "scale of the scales"),
+    ],
+    levels: consecutiveLevels(6, -32),
+    parts: (j) => [
+      nibblePart("ql", j, 64, "low bits"),
+      bitPairPart("qh", j, "high bits"),
+      bitsPart("scales", "scale", (j >> 4) * 8, 8),
+      halfPart("d", "scale of scales"),
+    ],
+    fallback: "q8_0",
+  }),
   encode,
   decode,
 });

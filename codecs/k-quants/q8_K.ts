@@ -7,6 +7,7 @@
  * Definition: ggml's `quantize_row_q8_K_ref`, with the sums of a zero block set to zero (ggml leaves them as they were).
  */
 import type { Codec } from "../codec.ts";
+import { bitsPart } from "../element-parts.ts";
 import { SUPER_BLOCK } from "./k-groups.ts";
 import { indexOfLargest, nearestInt } from "./k-search.ts";
 import { codesField, scaleField, uniformFormat } from "../uniform-format.ts";
@@ -51,11 +52,19 @@ function decode(src: Uint8Array, dst: Float32Array): void {
 }
 
 export const q8_K: Codec = Object.freeze({
-  ...uniformFormat("q8_K", 15, SUPER_BLOCK, [
-    scaleField("d", 4, "scale, f32"),
-    codesField("qs", 256, "signed bytes, element j in byte j"),
-    scaleField("bsums", 32, "sums of each 16 codes, sixteen signed 16-bit integers, little-endian"),
-  ]),
+  ...uniformFormat({
+    name: "q8_K",
+    about: "8-bit codes of activations and their sums, a scale per 256",
+    ggmlType: 15,
+    blockSize: SUPER_BLOCK,
+    fields: [
+      scaleField("d", 4, "scale, f32"),
+      codesField("qs", 256, "signed bytes, element j in byte j"),
+      scaleField("bsums", 32, "sums of each 16 codes, sixteen signed 16-bit integers, little-endian"),
+    ],
+    parts: (j) => [bitsPart("qs", "code", j * 8, 8), bitsPart("d", "scale", 0, 32)],
+    isForActivations: true,
+  }),
   encode,
   decode,
 });

@@ -8,7 +8,7 @@
 import type { Codec } from "../codec.ts";
 import { f16Value, readF16 } from "../floats/half.ts";
 import { iq1Grid } from "./iq-grids.ts";
-import { codesField, scaleField, uniformFormat } from "../uniform-format.ts";
+import { codesField, halfField, scaleField, uniformFormat } from "../uniform-format.ts";
 
 const fround = Math.fround;
 const BLOCK_SIZE = 256;
@@ -46,19 +46,31 @@ function decodeM(src: Uint8Array, dst: Float32Array): void {
 }
 
 export const iq1_s: Codec = Object.freeze({
-  ...uniformFormat("iq1_s", 19, BLOCK_SIZE, [
-    scaleField("d", 2, "scale, f16"),
-    codesField("qs", 32, "low 8 bits of 32 point numbers"),
-    codesField("qh", 16, "per 32 weights a half word: four times three upper bits, 3-bit scale, sign of the shift"),
-  ]),
+  ...uniformFormat({
+    name: "iq1_s",
+    about: "points of a fixed set, eight weights to one, a 3-bit scale per 32",
+    ggmlType: 19,
+    blockSize: BLOCK_SIZE,
+    fields: [
+      halfField("d", "scale"),
+      codesField("qs", 32, "low 8 bits of 32 point numbers"),
+      codesField("qh", 16, "per 32 weights a half word: four times three upper bits, 3-bit scale, sign of the shift"),
+    ],
+  }),
   decode: decodeS,
 });
 
 export const iq1_m: Codec = Object.freeze({
-  ...uniformFormat("iq1_m", 29, BLOCK_SIZE, [
-    codesField("qs", 32, "low 8 bits of 32 point numbers"),
-    codesField("qh", 16, "per 8 weights four bits: three upper bits, sign of the shift; lower half first"),
-    scaleField("scales", 8, "four half words: four 3-bit scales each, then four bits of the f16 scale d"),
-  ]),
+  ...uniformFormat({
+    name: "iq1_m",
+    about: "points of a fixed set, eight weights to one, a 3-bit scale per 16",
+    ggmlType: 29,
+    blockSize: BLOCK_SIZE,
+    fields: [
+      codesField("qs", 32, "low 8 bits of 32 point numbers"),
+      codesField("qh", 16, "per 8 weights four bits: three upper bits, sign of the shift; lower half first"),
+      scaleField("scales", 8, "four half words: four 3-bit scales each, then four bits of the f16 scale d"),
+    ],
+  }),
   decode: decodeM,
 });

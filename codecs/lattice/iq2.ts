@@ -8,7 +8,7 @@ import type { Codec } from "../codec.ts";
 import { readF16 } from "../floats/half.ts";
 import { iq2SGrid, iq2XsGrid, iq2XxsGrid } from "./iq-grids.ts";
 import { signsOf, writeSigned } from "./iq-signs.ts";
-import { codesField, scaleField, uniformFormat } from "../uniform-format.ts";
+import { codesField, halfField, scaleField, uniformFormat } from "../uniform-format.ts";
 
 const fround = Math.fround;
 const BLOCK_SIZE = 256;
@@ -57,28 +57,46 @@ function decodeS(src: Uint8Array, dst: Float32Array): void {
 }
 
 export const iq2_xxs: Codec = Object.freeze({
-  ...uniformFormat("iq2_xxs", 16, BLOCK_SIZE, [
-    scaleField("d", 2, "scale, f16"),
-    codesField("qs", 64, "per 32 weights four point numbers, then a word of four 7-bit signs and a 4-bit scale"),
-  ]),
+  ...uniformFormat({
+    name: "iq2_xxs",
+    about: "points of a fixed set and signs, eight weights to one, a 4-bit scale per 32",
+    ggmlType: 16,
+    blockSize: BLOCK_SIZE,
+    fields: [
+      halfField("d", "scale"),
+      codesField("qs", 64, "per 32 weights four point numbers, then a word of four 7-bit signs and a 4-bit scale"),
+    ],
+  }),
   decode: decodeXxs,
 });
 
 export const iq2_xs: Codec = Object.freeze({
-  ...uniformFormat("iq2_xs", 17, BLOCK_SIZE, [
-    scaleField("d", 2, "scale, f16"),
-    codesField("qs", 64, "per 8 weights a little-endian half word: 9 bits of point number, 7 bits of signs"),
-    scaleField("scales", 8, "4-bit scales, one per 16 weights, lower half first"),
-  ]),
+  ...uniformFormat({
+    name: "iq2_xs",
+    about: "points of a fixed set and signs, eight weights to one, a 4-bit scale per 16",
+    ggmlType: 17,
+    blockSize: BLOCK_SIZE,
+    fields: [
+      halfField("d", "scale"),
+      codesField("qs", 64, "per 8 weights a little-endian half word: 9 bits of point number, 7 bits of signs"),
+      scaleField("scales", 8, "4-bit scales, one per 16 weights, lower half first"),
+    ],
+  }),
   decode: decodeXs,
 });
 
 export const iq2_s: Codec = Object.freeze({
-  ...uniformFormat("iq2_s", 22, BLOCK_SIZE, [
-    scaleField("d", 2, "scale, f16"),
-    codesField("qs", 64, "low 8 bits of 32 point numbers, then 32 bytes of signs"),
-    codesField("qh", 8, "upper two bits of the point numbers, four a byte, lowest first"),
-    scaleField("scales", 8, "4-bit scales, one per 16 weights, lower half first"),
-  ]),
+  ...uniformFormat({
+    name: "iq2_s",
+    about: "points of a larger fixed set and signs, eight weights to one, a 4-bit scale per 16",
+    ggmlType: 22,
+    blockSize: BLOCK_SIZE,
+    fields: [
+      halfField("d", "scale"),
+      codesField("qs", 64, "low 8 bits of 32 point numbers, then 32 bytes of signs"),
+      codesField("qh", 8, "upper two bits of the point numbers, four a byte, lowest first"),
+      scaleField("scales", 8, "4-bit scales, one per 16 weights, lower half first"),
+    ],
+  }),
   decode: decodeS,
 });

@@ -8,7 +8,7 @@ import type { Codec } from "../codec.ts";
 import { readF16 } from "../floats/half.ts";
 import { iq3SGrid, iq3XxsGrid } from "./iq-grids.ts";
 import { signsOf, writeSigned } from "./iq-signs.ts";
-import { codesField, scaleField, uniformFormat } from "../uniform-format.ts";
+import { codesField, halfField, scaleField, uniformFormat } from "../uniform-format.ts";
 
 const fround = Math.fround;
 const BLOCK_SIZE = 256;
@@ -45,20 +45,32 @@ function decodeS(src: Uint8Array, dst: Float32Array): void {
 }
 
 export const iq3_xxs: Codec = Object.freeze({
-  ...uniformFormat("iq3_xxs", 18, BLOCK_SIZE, [
-    scaleField("d", 2, "scale, f16"),
-    codesField("qs", 96, "64 point numbers, then per 32 weights a word of four 7-bit signs and a 4-bit scale"),
-  ]),
+  ...uniformFormat({
+    name: "iq3_xxs",
+    about: "points of a fixed set and signs, four weights to one, a 4-bit scale per 32",
+    ggmlType: 18,
+    blockSize: BLOCK_SIZE,
+    fields: [
+      halfField("d", "scale"),
+      codesField("qs", 96, "64 point numbers, then per 32 weights a word of four 7-bit signs and a 4-bit scale"),
+    ],
+  }),
   decode: decodeXxs,
 });
 
 export const iq3_s: Codec = Object.freeze({
-  ...uniformFormat("iq3_s", 21, BLOCK_SIZE, [
-    scaleField("d", 2, "scale, f16"),
-    codesField("qs", 64, "low 8 bits of 64 point numbers"),
-    codesField("qh", 8, "their ninth bits, lowest first"),
-    codesField("signs", 32, "signs: bit j of the 256 belongs to element j"),
-    scaleField("scales", 4, "4-bit scales, one per 32 weights, lower half first"),
-  ]),
+  ...uniformFormat({
+    name: "iq3_s",
+    about: "points of a larger fixed set and signs, four weights to one, a 4-bit scale per 32",
+    ggmlType: 21,
+    blockSize: BLOCK_SIZE,
+    fields: [
+      halfField("d", "scale"),
+      codesField("qs", 64, "low 8 bits of 64 point numbers"),
+      codesField("qh", 8, "their ninth bits, lowest first"),
+      codesField("signs", 32, "signs: bit j of the 256 belongs to element j"),
+      scaleField("scales", 4, "4-bit scales, one per 32 weights, lower half first"),
+    ],
+  }),
   decode: decodeS,
 });

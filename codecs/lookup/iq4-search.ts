@@ -22,20 +22,20 @@ export function nearestLevel(x: number): number {
   return index;
 }
 
-/** Weights of the squared error of a block without importance: x * x. */
-export function squareWeights(src: Float32Array, start: number, weights: Float32Array): void {
-  for (let j = 0; j < weights.length; j++) weights[j] = fround(src[start + j]! * src[start + j]!);
+/** The error weights of a block without importance: x * x. */
+export function weighBySquares(x: Float32Array, start: number, errorWeights: Float32Array): void {
+  for (let j = 0; j < errorWeights.length; j++) errorWeights[j] = fround(x[start + j]! * x[start + j]!);
 }
 
-/** The best scale found for 32 weights, weighted with `weights`; 0 for a block of zeros. */
-export function searchLevelScale(src: Float32Array, start: number, weights: Float32Array): number {
+/** The best scale found for 32 weights `x[start]` onward; 0 for a block of zeros. */
+export function searchLevelScale(x: Float32Array, start: number, errorWeights: Float32Array): number {
   let largest = 0;
   let extreme = 0;
   for (let j = start; j < start + 32; j++) {
-    const magnitude = Math.abs(src[j]!);
+    const magnitude = Math.abs(x[j]!);
     if (magnitude > largest) {
       largest = magnitude;
-      extreme = src[j]!;
+      extreme = x[j]!;
     }
   }
   if (largest < SMALLEST_GROUP) return 0;
@@ -47,10 +47,10 @@ export function searchLevelScale(src: Float32Array, start: number, weights: Floa
     let sumKX = 0;
     let sumKK = 0;
     for (let j = 0; j < 32; j++) {
-      const x = src[start + j]!;
-      const k = IQ4_LEVELS[nearestLevel(fround(inverse * x))]!;
-      const wk = fround(weights[j]! * k);
-      sumKX = fround(sumKX + fround(wk * x));
+      const value = x[start + j]!;
+      const k = IQ4_LEVELS[nearestLevel(fround(inverse * value))]!;
+      const wk = fround(errorWeights[j]! * k);
+      sumKX = fround(sumKX + fround(wk * value));
       sumKK = fround(sumKK + fround(wk * k));
     }
     if (isFirst || (sumKK > 0 && fround(sumKX * sumKX) > fround(best * sumKK))) {

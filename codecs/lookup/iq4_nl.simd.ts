@@ -1,7 +1,7 @@
 // Twin of iq4_nl.ts: each lane searches a block of its own.
 import { f16BitsOfScales, splatF16 } from "../simd/half";
 import { inverseOrZero, storeHalves } from "../simd/lanes";
-import { levelsOf, loadBlocks, searchLevelScales, storeLevels, storeSpread, weighByImportance, weighBySquare } from "../codebooks/simd/level-search";
+import { levelsOf, loadBlocks, searchLevelScales, storeLevels, storeSpread, weighByImportance, weighBySquares } from "./simd/iq4-search";
 import { highNibbles, lowNibbles, storeProducts } from "../k-quants/simd/sixteen";
 
 const BLOCK_SIZE: i32 = 32;
@@ -23,7 +23,7 @@ export function encode_iq4_nl(src: usize, dst: usize, rows: i32, rowLength: i32,
       const at = <usize>block << 7;
       loadBlocks(src + at, n1 << 7, n2 << 7, n3 << 7);
       if (importance == 0) {
-        weighBySquare();
+        weighBySquares();
       } else {
         storeSpread(LANES);
         weighByImportance(importance + at, n1 << 7, n2 << 7, n3 << 7, LANES);

@@ -1,33 +1,34 @@
 /**
  * iq4_nl: 32 weights as indices of 16 fixed levels with one f16 scale.
  *
- * Scale by search, see `iq4-search.ts`; weights of the error: x * x, or importance * sqrt(2 * mean square of the block
+ * Scale by search, see `iq4-search.ts`; error weights: x * x, or importance * sqrt(2 * mean square of the block
  * + x * x). Codes: the level nearest to x * (1/d), d not yet rounded. Value: d * level.
  */
 import type { Codec, EncodeOptions } from "../codec.ts";
+import { halfPart, nibblePart } from "../element-parts.ts";
 import { readF16, writeF16 } from "../floats/half.ts";
-import { IQ4_LEVELS, nearestLevel, searchLevelScale, squareWeights } from "./iq4-search.ts";
-import { importanceWeights, sumOfSquares } from "../k-quants/k-groups.ts";
+import { IQ4_LEVELS, nearestLevel, searchLevelScale, weighBySquares } from "./iq4-search.ts";
+import { weighByImportance, sumOfSquares } from "../k-quants/k-groups.ts";
 import { writeNibbles } from "../blocks/nibbles.ts";
-import { codesField, scaleField, uniformFormat } from "../uniform-format.ts";
+import { codesField, halfField, uniformFormat } from "../uniform-format.ts";
 
 const fround = Math.fround;
 const BLOCK_SIZE = 32;
 const BLOCK_BYTES = 18;
 
 function encode(src: Float32Array, dst: Uint8Array, { rowLength, importance }: EncodeOptions): void {
-  const weights = new Float32Array(BLOCK_SIZE);
+  const errorWeights = new Float32Array(BLOCK_SIZE);
   const codes = new Uint8Array(BLOCK_SIZE);
   for (let i = 0, at = 0; i < src.length; i += BLOCK_SIZE, at += BLOCK_BYTES) {
     const x = src.subarray(i, i + BLOCK_SIZE);
     if (importance === undefined) {
-      squareWeights(x, 0, weights);
+      weighBySquares(x, 0, errorWeights);
     } else {
       const spread = fround(sumOfSquares(x, 0, BLOCK_SIZE) * (2 / BLOCK_SIZE));
       const column = i % rowLength;
-      importanceWeights(x, 0, importance.subarray(column, column + BLOCK_SIZE), spread, weights);
+      weighByImportance(x, 0, importance.subarray(column, column + BLOCK_SIZE), spread, errorWeights);
     }
-    const d = searchLevelScale(x, 0, weights);
+    const d = searchLevelScale(x, 0, errorWeights);
     const inverse = d !== 0 ? fround(1 / d) : 0;
     for (let j = 0; j < BLOCK_SIZE; j++) codes[j] = nearestLevel(fround(inverse * x[j]!));
     writeF16(dst, at, d);
@@ -46,10 +47,18 @@ function decode(src: Uint8Array, dst: Float32Array): void {
 }
 
 export const iq4_nl: Codec = Object.freeze({
-  ...uniformFormat("iq4_nl", 20, BLOCK_SIZE, [
-    scaleField("d", 2, "scale, f16"),
-    codesField("qs", 16, "indices of levels: byte j has element j low, element j + 16 high"),
-  ]),
+  ...uniformFormat({
+    name: "iq4_nl",
+    about: "16 fixed uneven levels, a half-precision scale per 32",
+    ggmlType: 20,
+    blockSize: BLOCK_SIZE,
+    fields: [
+      halfField("d", "scale"),
+      codesField("qs", 16, "indices of levels: byte j has element j low, element j + 16 high"),
+    ],
+    levels: Array.from(IQ4_LEVELS),
+    parts: (j) => [nibblePart("qs", j, 16), halfPart("d", "scale")],
+  }),
   encode,
   decode,
 });

@@ -1,7 +1,7 @@
 // Twin of iq4_xs.ts: the eight blocks of a super-block in two rounds of four lanes.
 import { f16BitsOfScales, splatF16 } from "../simd/half";
 import { inverseOrZero, nearestInt } from "../simd/lanes";
-import { levelsOf, loadBlocks, searchLevelScales, storeLevels, weighByImportance, weighBySquare } from "../codebooks/simd/level-search";
+import { levelsOf, loadBlocks, searchLevelScales, storeLevels, weighByImportance, weighBySquares } from "./simd/iq4-search";
 import { sumOfSquares } from "../simd/signed-search";
 import { highNibbles, lowNibbles, storeProducts } from "../k-quants/simd/sixteen";
 
@@ -26,7 +26,7 @@ function encodeSuperBlock(src: usize, dst: usize, importance: usize): void {
     const at = half << 9;
     loadBlocks(src + at, 128, 256, 384);
     if (importance == 0) {
-      weighBySquare();
+      weighBySquares();
     } else {
       v128.store(LANES, f32x4.splat(spread));
       weighByImportance(importance + at, 128, 256, 384, LANES);

@@ -6,6 +6,7 @@
  * a power of two may count as that power; e is a byte and wraps, as in ggml, for maxima below 2^-125.
  */
 import type { Codec } from "../codec.ts";
+import { bitsPart, nibblePart } from "../element-parts.ts";
 import { E2M1_DOUBLED, nearestE2m1 } from "./e2m1.ts";
 import { f32Bits, f32FromBits } from "../floats/half.ts";
 import { codesField, scaleField, uniformFormat } from "../uniform-format.ts";
@@ -65,10 +66,18 @@ function decode(src: Uint8Array, dst: Float32Array): void {
 }
 
 export const mxfp4: Codec = Object.freeze({
-  ...uniformFormat("mxfp4", 39, BLOCK_SIZE, [
-    scaleField("e", 1, "scale 2^(e - 127)"),
-    codesField("qs", 16, "4-bit floats: byte j has element j low, element j + 16 high"),
-  ]),
+  ...uniformFormat({
+    name: "mxfp4",
+    about: "4-bit floats, a power-of-two scale per 32",
+    ggmlType: 39,
+    blockSize: BLOCK_SIZE,
+    fields: [
+      scaleField("e", 1, "scale 2^(e - 127)"),
+      codesField("qs", 16, "4-bit floats: byte j has element j low, element j + 16 high"),
+    ],
+    levels: Array.from(E2M1_DOUBLED),
+    parts: (j) => [nibblePart("qs", j, 16), bitsPart("e", "exponent", 0, 8)],
+  }),
   encode,
   decode,
 });

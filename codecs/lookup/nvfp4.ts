@@ -5,6 +5,7 @@
  * subnormal, 2^-9, it is 0 and so are all codes. Codes: nearest of the 16 values. Value: scale * float.
  */
 import type { Codec } from "../codec.ts";
+import { bitsPart, nibblePart } from "../element-parts.ts";
 import { E2M1_DOUBLED, nearestE2m1 } from "./e2m1.ts";
 import { f32Bits } from "../floats/half.ts";
 import { codesField, scaleField, uniformFormat } from "../uniform-format.ts";
@@ -67,10 +68,17 @@ function decode(src: Uint8Array, dst: Float32Array): void {
 }
 
 export const nvfp4: Codec = Object.freeze({
-  ...uniformFormat("nvfp4", 40, BLOCK_SIZE, [
-    scaleField("d", 4, "one unsigned 8-bit float per 16 weights"),
-    codesField("qs", 32, "8 bytes per 16 weights: byte j has element j low, element j + 8 high"),
-  ]),
+  ...uniformFormat({
+    name: "nvfp4",
+    about: "4-bit floats, an 8-bit float scale per 16",
+    ggmlType: 40,
+    blockSize: BLOCK_SIZE,
+    fields: [
+      scaleField("d", 4, "one unsigned 8-bit float per 16 weights"),
+      codesField("qs", 32, "8 bytes per 16 weights: byte j has element j low, element j + 8 high"),
+    ],
+    parts: (j) => [nibblePart("qs", j, 8), bitsPart("d", "scale", (j >> 4) * 8, 8)],
+  }),
   encode,
   decode,
 });

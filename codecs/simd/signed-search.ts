@@ -1,9 +1,11 @@
 // Least squares for signed codes, four blocks in four lanes: twin of searchSignedScale in ../k-search.ts.
 import { nearestInt, transpose } from "./lanes";
 
-/** Vectors of one group of four blocks, at most 32 of each: weights, their importance, the codes found. */
-export const WEIGHTS: usize = memory.data(512, 16);
-export const IMPORTANCE: usize = memory.data(512, 16);
+/**
+ * Vectors of one group of four blocks, at most 32 of each: the weights, the weights of their errors, the codes found.
+ */
+export const X: usize = memory.data(512, 16);
+export const ERROR_WEIGHTS: usize = memory.data(512, 16);
 export const CODES: usize = memory.data(512, 16);
 /** One vector: the scales found. */
 export const SCALES: usize = memory.data(16, 16);
@@ -24,26 +26,28 @@ export function sumOfSquares(src: usize, count: i32): f32 {
  * searches them with the errors weighted by importance * sqrt(meanSquare + x * x).
  */
 export function searchRowGroup(
-  src: usize, importance: usize, n1: usize, n2: usize, n3: usize, meanSquare: f32, n: i32,
+  src: usize, importance: usize, n1: usize, n2: usize, n3: usize, meanSquare: f32, range: i32,
 ): void {
-  transpose(src, src + n1, src + n2, src + n3, 32, WEIGHTS);
-  transpose(importance, importance + n1, importance + n2, importance + n3, 32, IMPORTANCE);
+  transpose(src, src + n1, src + n2, src + n3, 32, X);
+  transpose(importance, importance + n1, importance + n2, importance + n3, 32, ERROR_WEIGHTS);
   const mean = f32x4.splat(meanSquare);
   for (let at: usize = 0; at < 512; at += 16) {
-    const x = v128.load(WEIGHTS + at);
+    const x = v128.load(X + at);
     const root = f32x4.sqrt(f32x4.add(mean, f32x4.mul(x, x)));
-    v128.store(IMPORTANCE + at, f32x4.mul(v128.load(IMPORTANCE + at), root));
+    v128.store(ERROR_WEIGHTS + at, f32x4.mul(v128.load(ERROR_WEIGHTS + at), root));
   }
-  searchSignedScales(32, n);
+  searchSignedScales(32, range);
 }
 
-/** Searches `count` weights of each lane for codes in [-n, n-1]; leaves code + n in CODES and d in SCALES. */
-export function searchSignedScales(count: i32, n: i32): void {
+/**
+ * Searches `count` weights of each lane for codes in [-range, range - 1]; leaves code + range in CODES and d in SCALES.
+ */
+export function searchSignedScales(count: i32, range: i32): void {
   const end = <usize>count << 4;
-  const low = i32x4.splat(-n), high = i32x4.splat(n - 1);
+  const low = i32x4.splat(-range), high = i32x4.splat(range - 1);
   let largest = f32x4.splat(0), extreme = f32x4.splat(0), most = i32x4.splat(0);
   for (let at: usize = 0; at < end; at += 16) {
-    const x = v128.load(WEIGHTS + at);
+    const x = v128.load(X + at);
     const magnitude = f32x4.abs(x);
     const isLarger = f32x4.gt(magnitude, largest);
     largest = v128.bitselect(magnitude, largest, isLarger);
@@ -51,15 +55,15 @@ export function searchSignedScales(count: i32, n: i32): void {
     most = i32x4.max_s(most, magnitude);
   }
   // Finite weights never leave the range where rounding by bias works; a NaN or an infinity takes the careful way.
-  const isTame = !v128.any_true(i32x4.ge_s(most, i32x4.splat(0x7f800000)));
+  const allFinite = !v128.any_true(i32x4.ge_s(most, i32x4.splat(0x7f800000)));
   let scale = f32x4.splat(0), best = f32x4.splat(0), bestInverse = f32x4.splat(0);
   // The start, then t = -9 ... -1, 1 ... 9, two by two: they share the loads and hide each other's latency.
   for (let step = -10; step <= 9; step += 2) {
     const t0 = step == -10 ? 0 : step, t1 = step + 1;
-    const inverse0 = f32x4.div(f32x4.splat(-(<f32>n + <f32>0.1 * <f32>t0)), extreme);
-    const inverse1 = f32x4.div(f32x4.splat(-(<f32>n + <f32>0.1 * <f32>t1)), extreme);
-    if (isTame) sumTame(end, inverse0, inverse1, n);
-    else sumCarefully(end, inverse0, inverse1, n);
+    const inverse0 = f32x4.div(f32x4.splat(-(<f32>range + <f32>0.1 * <f32>t0)), extreme);
+    const inverse1 = f32x4.div(f32x4.splat(-(<f32>range + <f32>0.1 * <f32>t1)), extreme);
+    if (allFinite) sumFinite(end, inverse0, inverse1, range);
+    else sumCarefully(end, inverse0, inverse1, range);
     for (let which: usize = 0; which < 32; which += 16) {
       // t = 0 had its turn as the start.
       if (which == 0 && step == 0) continue;
@@ -78,8 +82,8 @@ export function searchSignedScales(count: i32, n: i32): void {
   }
   const isBlock = v128.not(f32x4.lt(largest, f32x4.splat(1e-15)));
   for (let at: usize = 0; at < end; at += 16) {
-    const l = nearestInt(f32x4.mul(bestInverse, v128.load(WEIGHTS + at)));
-    const code = i32x4.add(i32x4.max_s(low, i32x4.min_s(high, l)), i32x4.splat(n));
+    const l = nearestInt(f32x4.mul(bestInverse, v128.load(X + at)));
+    const code = i32x4.add(i32x4.max_s(low, i32x4.min_s(high, l)), i32x4.splat(range));
     v128.store(CODES + at, v128.and(code, isBlock));
   }
   v128.store(SCALES, v128.and(scale, isBlock));
@@ -89,11 +93,11 @@ export function searchSignedScales(count: i32, n: i32): void {
  * Sums of w x l of two candidates, then of w l l, into SUMS. Codes are limited as integers while they still carry the
  * rounding bias, whose bits grow by one per integer.
  */
-function sumTame(end: usize, inverse0: v128, inverse1: v128, n: i32): void {
-  const bias = f32x4.splat(12582912), low = i32x4.splat(0x4b400000 - n), high = i32x4.splat(0x4b400000 + n - 1);
+function sumFinite(end: usize, inverse0: v128, inverse1: v128, range: i32): void {
+  const bias = f32x4.splat(12582912), low = i32x4.splat(0x4b400000 - range), high = i32x4.splat(0x4b400000 + range - 1);
   let sumXL0 = f32x4.splat(0), sumXL1 = sumXL0, sumLL0 = sumXL0, sumLL1 = sumXL0;
   for (let at: usize = 0; at < end; at += 16) {
-    const x = v128.load(WEIGHTS + at), w = v128.load(IMPORTANCE + at);
+    const x = v128.load(X + at), w = v128.load(ERROR_WEIGHTS + at);
     const wx = f32x4.mul(w, x);
     const l0 = f32x4.sub(i32x4.max_s(low, i32x4.min_s(high, f32x4.add(f32x4.mul(inverse0, x), bias))), bias);
     const l1 = f32x4.sub(i32x4.max_s(low, i32x4.min_s(high, f32x4.add(f32x4.mul(inverse1, x), bias))), bias);
@@ -109,13 +113,13 @@ function sumTame(end: usize, inverse0: v128, inverse1: v128, n: i32): void {
 }
 
 /** The same for any weights: infinities and NaN. */
-function sumCarefully(end: usize, inverse0: v128, inverse1: v128, n: i32): void {
-  const low = i32x4.splat(-n), high = i32x4.splat(n - 1);
+function sumCarefully(end: usize, inverse0: v128, inverse1: v128, range: i32): void {
+  const low = i32x4.splat(-range), high = i32x4.splat(range - 1);
   for (let which: usize = 0; which < 32; which += 16) {
     const inverse = which == 0 ? inverse0 : inverse1;
     let sumXL = f32x4.splat(0), sumLL = f32x4.splat(0);
     for (let at: usize = 0; at < end; at += 16) {
-      const x = v128.load(WEIGHTS + at), w = v128.load(IMPORTANCE + at);
+      const x = v128.load(X + at), w = v128.load(ERROR_WEIGHTS + at);
       const l = f32x4.convert_i32x4_s(i32x4.max_s(low, i32x4.min_s(high, nearestInt(f32x4.mul(inverse, x)))));
       sumXL = f32x4.add(sumXL, f32x4.mul(f32x4.mul(w, x), l));
       sumLL = f32x4.add(sumLL, f32x4.mul(f32x4.mul(w, l), l));

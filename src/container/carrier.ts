@@ -7,6 +7,7 @@
  * mean.
  */
 import { rowBytes, type BlockFormat } from "../../codecs/codec.ts";
+import type { Compat } from "../../layouts/compat.ts";
 import { findStoredTypeOf, I8_TYPE } from "../read/gguf/gguf-types.ts";
 
 /** What the tensor list of the file says. */
@@ -15,9 +16,6 @@ export interface Carrier {
   /** Innermost first. */
   readonly shape: readonly number[];
 }
-
-/** Programs whose numbers for interleaved types may be used. */
-export type Compat = "ik_llama.cpp";
 
 /**
  * The carrier of a tensor.

@@ -1,8 +1,9 @@
 /**
- * What a manifest must look like. Only this file needs zod at run time, which takes a good part of a second to load:
- * import it lazily (`parseManifest` does).
+ * What a manifest must look like. Zod takes its time to load: `parseManifest` imports this file when there is a
+ * manifest to read.
  */
 import { z } from "zod";
+import { MODEL_FORMATS } from "../read/model.ts";
 import { MANIFEST_VERSION } from "./manifest-keys.ts";
 
 const name = z.string().min(1).max(256);
@@ -29,6 +30,8 @@ const tensorSchema = z.object({
   /** Learned tables per slice, for codebook formats. */
   tables: positive.max(256).optional(),
   quality: qualitySchema.optional(),
+  /** Of calibrated tensors: error of the outputs over their size, on the calibration's tokens. */
+  outputError: z.number().optional(),
   /** Why this codec. */
   reason: z.string().optional(),
 });
@@ -54,11 +57,29 @@ const evaluationSchema = z.object({
   sameTop: estimate,
 });
 
+/** How codes were chosen against what the model computes. */
+const calibrationSchema = z.object({
+  /** A text file's name, or `self`: text that the model wrote, with that seed. */
+  text: z.string(),
+  textHash: z
+    .string()
+    .regex(/^[0-9a-f]{64}$/)
+    .optional(),
+  seed: count.optional(),
+  /** Tokens of a window, and in all. */
+  context: positive,
+  tokens: positive,
+  method: z.string(),
+  /** Divergence from the source on windows that were held back: of plain rounding, and of this file. */
+  plainDivergence: estimate,
+  divergence: estimate,
+});
+
 export const manifestSchema = z.object({
   format: z.literal(MANIFEST_VERSION),
   tool: z.object({ name, version: name }),
   source: z.object({
-    format: z.enum(["gguf", "safetensors"]),
+    format: z.enum(MODEL_FORMATS),
     files: z.array(z.object({ name: z.string(), bytes: count })),
     /** Over all tensors' source hashes, in input order. */
     hash: hash.optional(),
@@ -67,6 +88,8 @@ export const manifestSchema = z.object({
   recipe: record.optional(),
   /** Further facts of the caller, kept as they are. */
   provenance: record.optional(),
+  /** Where codes were calibrated. */
+  calibration: calibrationSchema.optional(),
   /** Where the conversion was evaluated. */
   evaluation: evaluationSchema.optional(),
   tensors: z.array(tensorSchema),

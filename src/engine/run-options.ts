@@ -19,7 +19,8 @@ export interface RunOptions {
 export const DEFAULT_MAX_MEMORY = 2 ** 30;
 
 /** The steps of a run, in the order in which they begin. */
-export type Phase = "open" | "plan" | "convert" | "compare" | "generate" | "measure" | "evaluate" | "finish";
+export type Phase =
+  "open" | "plan" | "convert" | "compare" | "generate" | "measure" | "calibrate" | "evaluate" | "finish";
 
 /** A snapshot of a run. Counts only grow within a phase. */
 export interface Progress {

@@ -5,7 +5,7 @@
 import { availableParallelism } from "node:os";
 import type { RunOptions } from "./run-options.ts";
 import type { BackendName } from "./worker/backend.ts";
-import { compileWasm, hasWasmSimd } from "./wasm-module.ts";
+import { compileWasm, hasWasmSimd } from "../wasm/wasm-module.ts";
 import { WorkerPool } from "./worker-pool.ts";
 
 export interface Engine {
@@ -20,8 +20,7 @@ function chooseBackend(wanted: BackendName = "wasm"): BackendName {
   return wanted === "wasm" && !hasWasmSimd() ? "scalar" : wanted;
 }
 
-/** Starts threads; whoever starts an engine closes its pool. */
-export function startEngine({ threads = availableParallelism(), backend: wanted }: RunOptions): Engine {
+function startEngine({ threads = availableParallelism(), backend: wanted }: RunOptions): Engine {
   const backend = chooseBackend(wanted);
   const module = backend === "wasm" ? compileWasm() : Promise.resolve(undefined);
   // A failure is reported where the module is awaited, which an earlier failure may prevent.
@@ -29,16 +28,8 @@ export function startEngine({ threads = availableParallelism(), backend: wanted 
   return { pool: new WorkerPool(threads), backend, module };
 }
 
-/**
- * Runs something with an engine of its own.
- * @param given one that was started earlier with the same options: it is used instead, and closed by whoever started it
- */
-export async function withEngine<T>(
-  options: RunOptions,
-  work: (engine: Engine) => Promise<T>,
-  given?: Engine,
-): Promise<T> {
-  if (given !== undefined) return work(given);
+/** Runs something with an engine of its own, which ends with it. */
+export async function withEngine<T>(options: RunOptions, work: (engine: Engine) => Promise<T>): Promise<T> {
   const engine = startEngine(options);
   try {
     return await work(engine);

@@ -1,6 +1,6 @@
 /** Threads with a life: started early, fed with tasks, ended together. */
 import { Worker } from "node:worker_threads";
-import type { ProgramName, ProgramResult, ProgramSetup } from "../forward/programs/registry.ts";
+import type { ProgramName, ProgramResult, ProgramSetup } from "./worker/programs.ts";
 import { makeTeamWords, stopTeam } from "../forward/team.ts";
 import { restoreFailure } from "./worker/failure.ts";
 import type { FromWorker, ProgramCall, Task, TaskResult, ToWorker, WorkerSetup } from "./worker/tasks.types.ts";

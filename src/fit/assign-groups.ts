@@ -4,8 +4,10 @@
  * entries for those choices. Both have WebAssembly twins that give the same numbers.
  */
 import type { CodebookFormat, Effort } from "../../codecs/codec.ts";
-import { groupSearch } from "../../codecs/codebooks/codebook-encode.ts";
-import { prepareCodebook } from "../../codecs/codebooks/codebook-prepare.ts";
+import { searchGroup } from "../../codecs/codebooks/group-search.ts";
+import { prepareCodebook } from "../../codecs/codebooks/prepare-codebook.ts";
+import { viewPreparedCodebook } from "../../codecs/codebooks/prepared-codebook.ts";
+import { makeSearchScratch } from "../../codecs/codebooks/search-scratch.ts";
 import type { GroupChoices, Sample } from "./group-choices.ts";
 import { improveTables } from "./table-statistics.ts";
 
@@ -35,13 +37,15 @@ export const fitSteps: MakeFitSteps = (format, sample) => {
   };
   return {
     assign(tables, count, effort) {
-      const { search, result } = groupSearch(prepareCodebook(format, { tables, levels: NO_LEVELS }, effort));
+      const prepared = viewPreparedCodebook(prepareCodebook(format, { tables, levels: NO_LEVELS }, effort));
+      const scratch = makeSearchScratch(prepared);
+      const { choice } = scratch;
       for (let g = 0; g < count; g++) {
-        search(weights, g * blockSize, importance, g * blockSize);
-        choices.scales[g] = result.scale;
-        choices.errors[g] = result.error;
-        choices.tables[g] = result.table;
-        choices.codes.set(result.codes, g * codeCount);
+        searchGroup(prepared, scratch, weights, g * blockSize, importance, g * blockSize);
+        choices.scales[g] = choice.scale;
+        choices.errors[g] = choice.error;
+        choices.tables[g] = choice.table;
+        choices.codes.set(choice.codes, g * codeCount);
       }
       return choices;
     },

@@ -2,7 +2,7 @@
  * Fits a codebook to a sample of a tensor: tables, then scale levels, of least (importance-weighted) squared error.
  *
  * Alternating minimisation, grown by splitting: one table, fitted to all groups; then the tables with the largest
- * error are split in two, along the direction in which their groups' own optima differ most, until there are enough;
+ * error are split in two, along the direction in which their groups disagree with them most, until there are enough;
  * after every split a few rounds of (a) the encoder's own search for table, scale and codes of each group and
  * (b) better entries for them, rounded to int8 before the next search. Rounds with few tables look at few groups.
  * Then the levels, from the scales of the last assignment.
@@ -10,7 +10,7 @@
  * Everything but the search is in f64 and in a fixed order: same sample, same codebook.
  */
 import type { Codebook, CodebookFormat, Effort } from "../../codecs/codec.ts";
-import { REACH } from "../../codecs/codebooks/codebook-prepare.ts";
+import { PEAK_ENTRY } from "../../codecs/codebooks/error-rows.ts";
 import { fitSteps, type MakeFitSteps } from "./assign-groups.ts";
 import { type GroupChoices, type Sample } from "./group-choices.ts";
 import { chooseGroups } from "./choose-groups.ts";
@@ -54,10 +54,10 @@ const START_GROUPS = 1024;
 const LAST_GROUPS = 4096;
 
 /**
- * Tables are moved this many times as far as one round asks for, and on by this part of their last move: convergence
- * is slow, and rounding would stall it.
+ * Over-relaxation: entries move this many times as far as a round asks for. Momentum: and on by this part of their last
+ * move. Without them convergence is slow, and rounding would stall it.
  */
-const STRIDE = 2;
+const OVER_RELAXATION = 2;
 const MOMENTUM = 0.6;
 
 /**
@@ -75,13 +75,13 @@ export function fitCodebook(format: CodebookFormat, sample: Float32Array, option
   const groups = chosen.factors.length;
   const steps = (options.steps ?? fitSteps)(format, chosen.sample);
   const levelsFor = (tables: Int8Array, choices: GroupChoices, count: number): Float32Array => {
-    const { wishes, energies } = levelWishes(format, tables, choices, count, chosen.sample);
+    const { scales, energies } = leastSquaresScales(format, tables, choices, count, chosen.sample);
     for (let g = 0; g < count; g++) {
       const factor = chosen.factors[g]!;
-      wishes[g]! /= factor;
+      scales[g]! /= factor;
       energies[g]! *= factor * factor;
     }
-    return fitLevels(wishes, energies, options.levels ?? 256);
+    return fitLevels(scales, energies, options.levels ?? 256);
   };
   if (options.fixedTables !== undefined) {
     const tables = options.fixedTables;
@@ -103,7 +103,7 @@ export function fitCodebook(format: CodebookFormat, sample: Float32Array, option
       if (round + 1 < schedule.length) {
         const moved = improved.map((entry, k) => {
           const now = entries[k]!;
-          return now + STRIDE * (entry - now) + MOMENTUM * (now - before[k]!);
+          return now + OVER_RELAXATION * (entry - now) + MOMENTUM * (now - before[k]!);
         });
         before = entries;
         entries = moved;
@@ -138,7 +138,7 @@ function startTable(format: CodebookFormat, { weights: sample, importance }: Sam
   const { blockSize, codeBits, dimension } = format;
   const points = 1 << codeBits;
   if (dimension === 1) {
-    const bins = 2 * REACH + 1;
+    const bins = 2 * PEAK_ENTRY + 1;
     const mass = new Float64Array(bins);
     const weights = Math.min(sample.length, START_GROUPS * blockSize);
     for (let at = 0; at < weights; at += blockSize) {
@@ -147,16 +147,16 @@ function startTable(format: CodebookFormat, { weights: sample, importance }: Sam
       if (largest === 0) continue;
       for (let j = at; j < at + blockSize; j++) {
         const v = (importance === undefined ? 1 : importance[j]!) * largest * largest;
-        mass[Math.round((sample[j]! / largest) * REACH) + REACH]! += v;
+        mass[Math.round((sample[j]! / largest) * PEAK_ENTRY) + PEAK_ENTRY]! += v;
       }
     }
-    const entries = compandedPoints(mass, -REACH - 0.5, 1, points);
+    const entries = compandedPoints(mass, -PEAK_ENTRY - 0.5, 1, points);
     if (entries.length === points) return Float64Array.from(entries);
-    return Float64Array.from({ length: points }, (_, q) => REACH * ((2 * q) / (points - 1) - 1));
+    return Float64Array.from({ length: points }, (_, q) => PEAK_ENTRY * ((2 * q) / (points - 1) - 1));
   }
   const table = new Float64Array(2 * points);
   for (let q = 0; q < points; q++) {
-    const radius = REACH * Math.sqrt((q + 0.5) / points);
+    const radius = PEAK_ENTRY * Math.sqrt((q + 0.5) / points);
     const angle = q * 2.399963229728653;
     table[q] = radius * Math.cos(angle);
     table[points + q] = radius * Math.sin(angle);
@@ -164,15 +164,18 @@ function startTable(format: CodebookFormat, { weights: sample, importance }: Sam
   return table;
 }
 
-/** The scale that would suit each group best, 0 for none, and what a unit of squared error of it costs. */
-function levelWishes(
+/**
+ * The least-squares scale of each group for its table and codes, 0 where there is none, and what a unit of squared
+ * error of that scale costs: the energy of the group's entries.
+ */
+function leastSquaresScales(
   { blockSize, dimension, tableLength, codeBits }: CodebookFormat,
   tables: Int8Array,
   choices: GroupChoices,
   groups: number,
   { weights, importance }: Sample,
-): { readonly wishes: Float32Array; readonly energies: Float64Array } {
-  const wishes = new Float32Array(groups);
+): { readonly scales: Float32Array; readonly energies: Float64Array } {
+  const scales = new Float32Array(groups);
   const energies = new Float64Array(groups);
   for (let group = 0; group < groups; group++) {
     if (choices.scales[group] === 0) continue;
@@ -187,8 +190,8 @@ function levelWishes(
       along += product * weights[at]!;
     }
     if (!(energy > 0)) continue;
-    wishes[group] = along / energy;
+    scales[group] = along / energy;
     energies[group] = energy;
   }
-  return { wishes, energies };
+  return { scales, energies };
 }

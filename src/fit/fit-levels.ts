@@ -1,5 +1,5 @@
 /**
- * Scale levels by energy-weighted k-means: given the scale that each group would like, and what a unit of squared
+ * Scale levels by energy-weighted k-means: given the least-squares scale of each group, and what a unit of squared
  * scale error costs there (the energy of its entries), the levels that cost least. One dimension and sorted values,
  * so a round of Lloyd's algorithm is a walk over boundaries with prefix sums.
  */
@@ -8,9 +8,9 @@ import { compandedPoints } from "./companding.ts";
 const ROUNDS = 24;
 /** More groups than any sample has. */
 const MAX_GROUPS = 2 ** 21;
-/** Levels beyond the largest ones seen, each this much larger: room for outliers that the sample missed. */
-const BEYOND = 6;
-const BEYOND_RATIO = 1.25;
+/** Levels beyond the largest scale of either sign, each this much larger: for outliers that the sample missed. */
+const OUTLIER_LEVELS = 6;
+const OUTLIER_RATIO = 1.25;
 
 /**
  * @param scales the scale of each group, finite; zeros are ignored
@@ -27,7 +27,7 @@ export function fitLevels(scales: Float32Array, energies: Float64Array, count: n
     values[i] = scales[sorted[i]!]!;
     weights[i] = energies[sorted[i]!]!;
   }
-  const extra = count >= 64 ? outliers(values) : [];
+  const extra = count >= 64 ? outlierLevels(values) : [];
   const wanted = count - extra.length - (count >= 4 ? 1 : 0);
   const levels = [...weightedMeans(values, weights, wanted), ...extra];
   if (count >= 4) levels.push(0);
@@ -50,19 +50,19 @@ function ascending(scales: Float32Array, energies: Float64Array): Uint32Array {
   return Uint32Array.from(keys.subarray(0, used).sort(), (key) => key - Math.floor(key / MAX_GROUPS) * MAX_GROUPS);
 }
 
-/** A ladder beyond the smallest and the largest value. */
-function outliers(values: Float64Array): number[] {
-  const ladder: number[] = [];
+/** Levels beyond the smallest and the largest scale. */
+function outlierLevels(values: Float64Array): number[] {
+  const levels: number[] = [];
   for (const end of [values[0]!, values[values.length - 1]!]) {
-    for (let k = 1; k <= BEYOND; k++) {
-      const level = Math.fround(end * BEYOND_RATIO ** k);
-      if (Number.isFinite(level) && Math.abs(level) < 2 ** 120) ladder.push(level);
+    for (let k = 1; k <= OUTLIER_LEVELS; k++) {
+      const level = Math.fround(end * OUTLIER_RATIO ** k);
+      if (Number.isFinite(level) && Math.abs(level) < 2 ** 120) levels.push(level);
     }
   }
-  // With one sign only, both ends lie on the same side and the smaller ladder would be waste.
+  // With one sign only, both ends lie on the same side, and levels beyond the smaller one would be waste.
   return values[0]! < 0 && values[values.length - 1]! > 0
-    ? ladder
-    : ladder.slice(values[0]! > 0 ? BEYOND : 0).slice(0, BEYOND);
+    ? levels
+    : levels.slice(values[0]! > 0 ? OUTLIER_LEVELS : 0).slice(0, OUTLIER_LEVELS);
 }
 
 function weightedMeans(values: Float64Array, weights: Float64Array, count: number): number[] {

@@ -1,48 +1,47 @@
-// Twins of the steps of a round of fitting: the errors of an image (codebook-prepare.ts), the choices of the groups
-// (assign-groups.ts) and better tables for them (table-statistics.ts, improve-entries.ts).
+// Twins of the steps of a round of fitting: the error rows of a prepared codebook (codecs/codebooks/error-rows.ts), the
+// choices of the groups (assign-groups.ts) and better tables for them (table-statistics.ts, improve-entries.ts).
 import {
-  BEST_CODES, BINS, DIMENSION, ERROR, ERRORS, GROUP_SIZE, nearestIntegers, POINTS, SCALE, SCRATCH, STRIDE, TABLE, TABLE_COUNT, TABLES, word,
-} from "../../codecs/codebooks/simd/codebook-image";
-import { searchGroup } from "../../codecs/codebooks/simd/codebook-search";
+  BEST_CODES, BINS, DIMENSION, ERROR, ERRORS, GROUP_SIZE, MAX_ERROR, nearestIntegers, PEAK_ENTRY, POINTS, ROW_BYTES, SCALE, SCRATCH, TABLE,
+  TABLE_COUNT, TABLES, word,
+} from "../../codecs/codebooks/simd/prepared-codebook";
+import { searchGroup } from "../../codecs/codebooks/simd/group-search";
 
-const FAR: i32 = 255;
-const REACH: f64 = 120;
-const HISTOGRAM_REACH: i32 = 144;
+const HISTOGRAM_LIMIT: i32 = 144;
 const HISTOGRAM_BINS: i32 = 289;
 const LLOYD_ROUNDS: i32 = 12;
 
-/** Fills the errors of an image whose tables are in place; `centres`: f64 of each bin. */
-export function codebook_errors(image: usize, centres: usize, unit: f64): void {
-  const points = <usize>word(image, POINTS);
-  const bins = <usize>word(image, BINS);
-  const stride = <usize>word(image, STRIDE);
-  const tableCount = <usize>word(image, TABLE_COUNT);
-  const errors = image + <usize>word(image, ERRORS);
-  const isPair = word(image, DIMENSION) == 2;
-  memory.fill(errors, <u8>FAR, (isPair ? bins * bins : bins) * stride);
+/** Fills the error rows of a prepared codebook whose tables are in place; `centres`: f64 of each bin. */
+export function codebook_errors(prepared: usize, centres: usize, unit: f64): void {
+  const points = <usize>word(prepared, POINTS);
+  const bins = <usize>word(prepared, BINS);
+  const rowBytes = <usize>word(prepared, ROW_BYTES);
+  const tableCount = <usize>word(prepared, TABLE_COUNT);
+  const errors = prepared + <usize>word(prepared, ERRORS);
+  const isPair = word(prepared, DIMENSION) == 2;
+  memory.fill(errors, <u8>MAX_ERROR, (isPair ? bins * bins : bins) * rowBytes);
   for (let t: usize = 0; t < tableCount; t++) {
-    if (isPair) fillPairErrors(image + <usize>word(image, TABLES) + t * points * 2, points, centres, bins, stride, <f32>unit, errors + t);
-    else fillErrors(image + <usize>word(image, TABLES) + t * points, points, centres, bins, stride, unit, errors + t);
+    if (isPair) fillPairErrors(prepared + <usize>word(prepared, TABLES) + t * points * 2, points, centres, bins, rowBytes, <f32>unit, errors + t);
+    else fillErrors(prepared + <usize>word(prepared, TABLES) + t * points, points, centres, bins, rowBytes, unit, errors + t);
   }
 }
 
-function fillErrors(table: usize, points: usize, centres: usize, bins: usize, stride: usize, unit: f64, errors: usize): void {
+function fillErrors(table: usize, points: usize, centres: usize, bins: usize, rowBytes: usize, unit: f64, errors: usize): void {
   const last = table + points - 1;
   let q = table;
-  for (let bin: usize = 0; bin < bins; bin++, errors += stride) {
+  for (let bin: usize = 0; bin < bins; bin++, errors += rowBytes) {
     const centre = load<f64>(centres + (bin << 3));
     while (q < last && abs(<f64>load<i8>(q, 1) - centre) <= abs(<f64>load<i8>(q) - centre)) q++;
     const distance = <f64>load<i8>(q) - centre;
-    store<u8>(errors, min(FAR, <i32>(distance * distance * unit + 0.5)));
+    store<u8>(errors, min(MAX_ERROR, <i32>(distance * distance * unit + 0.5)));
   }
 }
 
 // Four bins of one second coordinate at a time.
-function fillPairErrors(table: usize, points: usize, centres: usize, bins: usize, stride: usize, unit: f32, errors: usize): void {
-  const far = i32x4.splat(FAR), half = f32x4.splat(0.5), units = f32x4.splat(unit);
+function fillPairErrors(table: usize, points: usize, centres: usize, bins: usize, rowBytes: usize, unit: f32, errors: usize): void {
+  const most = i32x4.splat(MAX_ERROR), half = f32x4.splat(0.5), units = f32x4.splat(unit);
   for (let row: usize = 0; row < bins; row++) {
     const y = <f32>load<f64>(centres + (row << 3));
-    for (let column: usize = 0; column < bins; column += 4, errors += stride << 2) {
+    for (let column: usize = 0; column < bins; column += 4, errors += rowBytes << 2) {
       const low = f32x4.demote_f64x2_zero(v128.load(centres + (column << 3))), high = f32x4.demote_f64x2_zero(v128.load(centres + (column << 3), 16));
       const x = v128.shuffle<i64>(low, high, 0, 2);
       let least = f32x4.splat(Infinity);
@@ -51,22 +50,22 @@ function fillPairErrors(table: usize, points: usize, centres: usize, bins: usize
         const rise = <f32>load<i8>(q + points) - y;
         least = f32x4.pmin(f32x4.add(f32x4.mul(run, run), f32x4.splat(rise * rise)), least);
       }
-      const e = i32x4.min_s(far, i32x4.trunc_sat_f32x4_s(f32x4.add(f32x4.mul(least, units), half)));
+      const e = i32x4.min_s(most, i32x4.trunc_sat_f32x4_s(f32x4.add(f32x4.mul(least, units), half)));
       store<u8>(errors, i32x4.extract_lane(e, 0));
-      store<u8>(errors + stride, i32x4.extract_lane(e, 1));
-      store<u8>(errors + stride * 2, i32x4.extract_lane(e, 2));
-      store<u8>(errors + stride * 3, i32x4.extract_lane(e, 3));
+      store<u8>(errors + rowBytes, i32x4.extract_lane(e, 1));
+      store<u8>(errors + rowBytes * 2, i32x4.extract_lane(e, 2));
+      store<u8>(errors + rowBytes * 3, i32x4.extract_lane(e, 3));
     }
   }
 }
 
 /** Scales (0 for zero groups), errors, tables and codes of `groups` groups; importance lies beside src. */
-export function codebook_assign(src: usize, groups: i32, importance: usize, image: usize, scales: usize, errors: usize, tables: usize, codes: usize): void {
-  const groupSize = <usize>word(image, GROUP_SIZE);
-  const codeCount = groupSize / <usize>word(image, DIMENSION);
-  const scratch = image + <usize>word(image, SCRATCH);
+export function codebook_assign(src: usize, groups: i32, importance: usize, prepared: usize, scales: usize, errors: usize, tables: usize, codes: usize): void {
+  const groupSize = <usize>word(prepared, GROUP_SIZE);
+  const codeCount = groupSize / <usize>word(prepared, DIMENSION);
+  const scratch = prepared + <usize>word(prepared, SCRATCH);
   for (let g: usize = 0; g < <usize>groups; g++) {
-    searchGroup(image, src, importance);
+    searchGroup(prepared, src, importance);
     store<f32>(scales + (g << 2), load<f32>(scratch, SCALE));
     store<f32>(errors + (g << 2), load<f32>(scratch, ERROR));
     store<u8>(tables + g, load<i32>(scratch, TABLE));
@@ -82,11 +81,11 @@ export function codebook_assign(src: usize, groups: i32, importance: usize, imag
  * @param sums room for two f64 per bin of a histogram or per coordinate of a table's points
  */
 export function codebook_improve(
-  src: usize, groups: i32, importance: usize, image: usize, scales: usize, tables: usize, codes: usize, order: usize, sums: usize, entries: usize,
+  src: usize, groups: i32, importance: usize, prepared: usize, scales: usize, tables: usize, codes: usize, order: usize, sums: usize, entries: usize,
 ): void {
-  const tableCount = <usize>word(image, TABLE_COUNT);
-  const points = <usize>word(image, POINTS);
-  const isPair = word(image, DIMENSION) == 2;
+  const tableCount = <usize>word(prepared, TABLE_COUNT);
+  const points = <usize>word(prepared, POINTS);
+  const isPair = word(prepared, DIMENSION) == 2;
   const tableLength: usize = isPair ? points << 1 : points;
   const ends = order;
   const sorted = order + (tableCount << 2);
@@ -96,14 +95,14 @@ export function codebook_improve(
     const end = sorted + (<usize>load<u32>(ends + (t << 2)) << 2);
     if (end == from) continue;
     memory.fill(sums, 0, (isPair ? tableLength : <usize>HISTOGRAM_BINS) << 4);
-    let energy: f64 = 0, reach: f64 = 0;
+    let energy: f64 = 0, peak: f64 = 0;
     for (; from < end; from += 4) {
       const g = <usize>load<u32>(from);
       const scale = load<f32>(scales + (g << 2));
       const square = <f64>scale * <f64>scale;
-      const largest = addGroup(image, src, importance, codes, sums, g, <f32>1 / scale, square);
+      const largest = addGroup(prepared, src, importance, codes, sums, g, <f32>1 / scale, square);
       energy += square;
-      reach += square * <f64>largest;
+      peak += square * <f64>largest;
     }
     if (!(energy > 0)) continue;
     if (isPair) {
@@ -114,8 +113,8 @@ export function codebook_improve(
     } else {
       improveEntries(entries, points, sums);
     }
-    const gauge = (REACH * energy) / reach;
-    for (let i: usize = 0; i < tableLength; i++) store<f64>(entries + (i << 3), load<f64>(entries + (i << 3)) * gauge);
+    const correction = (PEAK_ENTRY * energy) / peak;
+    for (let i: usize = 0; i < tableLength; i++) store<f64>(entries + (i << 3), load<f64>(entries + (i << 3)) * correction);
   }
 }
 
@@ -152,12 +151,12 @@ function addTo(slot: usize, v: v128): void {
 // Adds one group's weights to its table's sums; returns the largest |u|.
 // @ts-ignore: decorator
 @inline
-function addGroup(image: usize, src: usize, importance: usize, codes: usize, sums: usize, g: usize, inverse: f32, square: f64): f32 {
-  const groupSize = <usize>word(image, GROUP_SIZE);
-  const points = <usize>word(image, POINTS);
-  const isPair = word(image, DIMENSION) == 2;
+function addGroup(prepared: usize, src: usize, importance: usize, codes: usize, sums: usize, g: usize, inverse: f32, square: f64): f32 {
+  const groupSize = <usize>word(prepared, GROUP_SIZE);
+  const points = <usize>word(prepared, POINTS);
+  const isPair = word(prepared, DIMENSION) == 2;
   const inverses = f32x4.splat(inverse), squares = f64x2.splat(square);
-  const most = f32x4.splat(<f32>HISTOGRAM_REACH), least = f32x4.splat(<f32>-HISTOGRAM_REACH), middle = i32x4.splat(HISTOGRAM_REACH);
+  const most = f32x4.splat(<f32>HISTOGRAM_LIMIT), least = f32x4.splat(<f32>-HISTOGRAM_LIMIT), middle = i32x4.splat(HISTOGRAM_LIMIT);
   let largest = f32x4.splat(0);
   for (let j: usize = 0; j < groupSize; j += 4) {
     const at = (g * groupSize + j) << 2;
@@ -201,7 +200,7 @@ function improveEntries(entries: usize, points: usize, sums: usize): void {
     for (let q: usize = 0; q < points; q++) {
       const own = entries + (q << 3);
       const present = load<f64>(own);
-      const limit = q + 1 == points ? <f64>HISTOGRAM_BINS : ceil((present + load<f64>(own, 8)) / 2 + <f64>HISTOGRAM_REACH);
+      const limit = q + 1 == points ? <f64>HISTOGRAM_BINS : ceil((present + load<f64>(own, 8)) / 2 + <f64>HISTOGRAM_LIMIT);
       const end = <i32>max<f64>(0, min<f64>(<f64>HISTOGRAM_BINS, limit)) - 1;
       if (end < 0) continue;
       const weight = load<f64>(sums + (<usize>end << 4)), moment = load<f64>(sums + (<usize>end << 4), 8);

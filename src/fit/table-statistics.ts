@@ -3,14 +3,12 @@
  * the direction in which the groups of one table disagree.
  */
 import type { CodebookFormat } from "../../codecs/codec.ts";
-import { REACH } from "../../codecs/codebooks/codebook-prepare.ts";
+import { PEAK_ENTRY } from "../../codecs/codebooks/error-rows.ts";
+import { nearestInteger } from "../../codecs/codebooks/nearest-integer.ts";
 import type { GroupChoices, Sample } from "./group-choices.ts";
-import { HISTOGRAM_BINS, HISTOGRAM_REACH, improveEntries } from "./improve-entries.ts";
+import { HISTOGRAM_BINS, HISTOGRAM_LIMIT, improveEntries } from "./improve-entries.ts";
 
 const { fround } = Math;
-
-/** Adding and subtracting this rounds an f32 below 2^22 to the nearest integer, ties to even. */
-const ROUNDER = 12582912;
 
 /** Rounds of power iteration for the direction of a split. */
 const POWER_ROUNDS = 4;
@@ -35,7 +33,7 @@ export function improveTables(
     // Weight of squared error and the same times u = weight / scale: per bin of u, or per coordinate of a point.
     sums.fill(0);
     let energy = 0;
-    let reach = 0;
+    let peak = 0;
     for (const g of members) {
       const scale = choices.scales[g]!;
       const square = scale * scale;
@@ -51,23 +49,23 @@ export function improveTables(
         sums[2 * slot + 1]! += v * u;
       }
       energy += square;
-      reach += square * largest;
+      peak += square * largest;
     }
     if (!(energy > 0)) continue;
     const own = next.subarray(table * tableLength, (table + 1) * tableLength);
     if (dimension === 1) improveEntries(own, sums);
     else for (let i = 0; i < tableLength; i++) if (sums[2 * i]! > 0) own[i] = sums[2 * i + 1]! / sums[2 * i]!;
-    // The search looks for a group's largest weight near entry REACH: a table's scale is kept so on average.
-    const gauge = (REACH * energy) / reach;
-    for (let i = 0; i < tableLength; i++) own[i]! *= gauge;
+    // The search looks for a group's largest weight near entry PEAK_ENTRY: a table's scale is kept so on average.
+    const correction = (PEAK_ENTRY * energy) / peak;
+    for (let i = 0; i < tableLength; i++) own[i]! *= correction;
   }
   return next;
 }
 
 /** The bin of the nearest integer, ties to even. */
 function histogramBin(u: number): number {
-  const limited = Math.max(-HISTOGRAM_REACH, Math.min(HISTOGRAM_REACH, u));
-  return fround(fround(limited + ROUNDER) - ROUNDER) + HISTOGRAM_REACH;
+  const limited = Math.max(-HISTOGRAM_LIMIT, Math.min(HISTOGRAM_LIMIT, u));
+  return nearestInteger(limited) + HISTOGRAM_LIMIT;
 }
 
 /** Squared error per table, of the first `count` groups. */
@@ -91,8 +89,8 @@ export function roundTables({ dimension, tableLength }: CodebookFormat, entries:
 }
 
 /**
- * Splits tables until there are `wanted`: each time the one whose parts have the largest error each, into one part more.
- * The parts lie along the principal direction of the wishes of the table's groups, entry by entry.
+ * Splits tables until there are `wanted`: each time the one whose parts have the largest error each, into one part
+ * more. The parts lie along the principal direction of the residuals of the table's groups.
  */
 export function splitTables(
   format: CodebookFormat,
@@ -105,7 +103,7 @@ export function splitTables(
 ): Float64Array {
   const { tableLength } = format;
   const present = tables.length / tableLength;
-  const parts = partsOf(tableErrors(choices, count, present), wanted);
+  const parts = partCounts(tableErrors(choices, count, present), wanted);
   const next = new Float64Array(wanted * tableLength);
   const members = groupsByTable(choices, count, present);
   let at = 0;
@@ -116,7 +114,7 @@ export function splitTables(
       at += tableLength;
       continue;
     }
-    const shift = spreadOf(format, weights, members[table]!.subarray(0, MOST_MEMBERS), choices, tables, table);
+    const shift = splitShift(format, weights, members[table]!.subarray(0, MAX_SPLIT_GROUPS), choices, tables, table);
     for (let part = 0; part < parts[table]!; part++, at += tableLength) {
       // Two parts at -1 and 1, three at -1.5, 0 and 1.5, and so on.
       const place = (part - (parts[table]! - 1) / 2) * (parts[table] === 2 ? 2 : 1.5);
@@ -127,7 +125,7 @@ export function splitTables(
 }
 
 /** Into how many parts each table is split. */
-function partsOf(errors: Float64Array, wanted: number): Uint16Array {
+function partCounts(errors: Float64Array, wanted: number): Uint16Array {
   const parts = new Uint16Array(errors.length).fill(1);
   for (let sum = errors.length; sum < wanted; sum++) {
     let largest = 0;
@@ -151,11 +149,16 @@ function groupsByTable({ tables, scales }: GroupChoices, count: number, tableCou
 }
 
 /** Groups that are looked at for one table's split. */
-const MOST_MEMBERS = 48;
-/** A table is moved by this part of the spread of its groups' wishes. */
+const MAX_SPLIT_GROUPS = 48;
+/** The parts of a table move apart by this part of the spread of its groups' residuals. */
 const SPLIT_SHARE = 0.5;
 
-function spreadOf(
+/**
+ * How far the parts of a table move apart, per entry: along the principal direction of its groups' residuals. A
+ * residual is, entry by entry, the sum of what a group's scaled weights have more than the entry that codes them; the
+ * direction is found by power iteration.
+ */
+function splitShift(
   format: CodebookFormat,
   sample: Float32Array,
   members: Uint32Array,
@@ -166,7 +169,7 @@ function spreadOf(
   const { blockSize, dimension, tableLength } = format;
   const points = 1 << format.codeBits;
   const used = members.length;
-  const wishes = new Float64Array(used * tableLength);
+  const residuals = new Float64Array(used * tableLength);
   for (let i = 0; i < used; i++) {
     const g = members[i]!;
     const scale = choices.scales[g]!;
@@ -174,25 +177,25 @@ function spreadOf(
       const at = g * blockSize + j;
       const code = choices.codes[dimension === 1 ? at : at >> 1]!;
       const index = dimension === 1 ? code : (j & 1) * points + code;
-      wishes[i * tableLength + index]! += sample[at]! / scale - tables[table * tableLength + index]!;
+      residuals[i * tableLength + index]! += sample[at]! / scale - tables[table * tableLength + index]!;
     }
   }
   let direction = new Float64Array(tableLength).map((_, q) => 1 + (q % 3));
   let spread = 0;
   for (let round = 0; round < POWER_ROUNDS; round++) {
-    const image = new Float64Array(tableLength);
+    const product = new Float64Array(tableLength);
     for (let i = 0; i < used; i++) {
-      const wish = wishes.subarray(i * tableLength, (i + 1) * tableLength);
+      const residual = residuals.subarray(i * tableLength, (i + 1) * tableLength);
       let along = 0;
-      for (let q = 0; q < tableLength; q++) along += wish[q]! * direction[q]!;
-      for (let q = 0; q < tableLength; q++) image[q]! += along * wish[q]!;
+      for (let q = 0; q < tableLength; q++) along += residual[q]! * direction[q]!;
+      for (let q = 0; q < tableLength; q++) product[q]! += along * residual[q]!;
     }
-    const norm = Math.sqrt(image.reduce((sum, value) => sum + value * value, 0));
+    const norm = Math.sqrt(product.reduce((sum, value) => sum + value * value, 0));
     if (!(norm > 0)) return direction;
-    direction = image.map((value) => value / norm);
+    direction = product.map((value) => value / norm);
     spread = Math.sqrt(norm / used);
   }
-  // A wish is the sum over the weights of an entry, about blockSize / points of them.
+  // A residual is the sum over the weights of an entry, about blockSize / points of them.
   const share = (SPLIT_SHARE * spread * points * dimension) / blockSize;
   return direction.map((value) => value * share);
 }

@@ -2,7 +2,7 @@
 import { elementCount } from "../read/model.ts";
 import type { ActivationRows, ScoreRule } from "./numerics/numerics.ts";
 import { ropeTable, turnHeads } from "./numerics/rope.ts";
-import type { PassContext, Sequence } from "./pass.types.ts";
+import type { PassContext, PassSteps, Sequence } from "./pass.types.ts";
 import { multiplyAll } from "./projections.ts";
 import { ROWS_PER_PART, type RowSteps } from "./row-steps.ts";
 import type { LayerWeights, Norm } from "./weights.ts";
@@ -12,7 +12,7 @@ import type { LayerWeights, Norm } from "./weights.ts";
  * input, for layers whose feed-forward half reads the same
  */
 export function makeAttention(context: PassContext, steps: RowSteps) {
-  const { bench, hyper, weights, buffers, observe } = context;
+  const { bench, hyper, weights, buffers } = context;
   const { team } = bench;
   const { vectorOf, normed, projected, normStates, addProjected } = steps;
   let ropeAngles: { first: number; count: number; table: Float32Array } | undefined;
@@ -117,10 +117,15 @@ export function makeAttention(context: PassContext, steps: RowSteps) {
     team.own(sequences.length * keyHeads, work);
   };
 
-  return (index: number, layer: LayerWeights, sequences: readonly Sequence[], rows: number): ActivationRows => {
+  return function* (
+    index: number,
+    layer: LayerWeights,
+    sequences: readonly Sequence[],
+    rows: number,
+  ): PassSteps<ActivationRows> {
     const matrices = [layer.query.matrix, layer.key.matrix, layer.value.matrix];
     const input = normStates(layer.attentionNorm, rows, matrices);
-    observe?.({ matrices, activations: input, rows });
+    yield { matrices, activations: input, rows };
     multiplyAll(bench, [
       projected(layer.query, input, rows, buffers.queries),
       projected(layer.key, input, rows, buffers.keys),
@@ -128,7 +133,7 @@ export function makeAttention(context: PassContext, steps: RowSteps) {
     ]);
     prepareHeads(layer, sequences);
     attend(index, sequences);
-    addProjected(layer.attentionOutput, buffers.attended, rows, layer.postAttentionNorm);
+    yield* addProjected(layer.attentionOutput, buffers.attended, rows, layer.postAttentionNorm);
     return input;
   };
 }

@@ -1,7 +1,7 @@
 /** The activations of a group of rows (tokens), on memory that all threads share. */
 import type { Hyperparameters } from "./hyperparameters.ts";
 import type { ActivationKind } from "../kernels/integer-view.ts";
-import { preparedRowBytes } from "../kernels/kernel-numbers.ts";
+import { expandedRowBytes } from "../kernels/kernel-numbers.ts";
 import type { ModelWeights } from "./weights.ts";
 
 export interface PassBuffers {
@@ -65,7 +65,7 @@ export function passBytes(hyper: Hyperparameters, weights: ModelWeights, rows: n
 
 /** Enough for either kind, also when the row is many short ones. */
 function quantizedBytes(columns: number): number {
-  return Math.ceil((preparedRowBytes(columns, false) + columns / 16) / 64) * 64;
+  return Math.ceil((expandedRowBytes(columns, false) + columns / 16) / 64) * 64;
 }
 
 const floats = (count: number): Float32Array => new Float32Array(new SharedArrayBuffer(count * 4));

@@ -1,7 +1,7 @@
 /** The feed-forward half of a layer: down(activation(gate x) * up x), of all tokens or of each token's experts. */
 import { chooseExperts, expertRowsOf, sumExperts } from "./experts.ts";
 import type { ActivationRows } from "./numerics/numerics.ts";
-import type { PassContext } from "./pass.types.ts";
+import type { PassContext, PassSteps } from "./pass.types.ts";
 import { multiplyAll, quantizeRows, type Multiplication } from "./projections.ts";
 import type { RowSteps } from "./row-steps.ts";
 import type { FeedForward, LayerWeights, Projection } from "./weights.ts";
@@ -10,19 +10,19 @@ import type { FeedForward, LayerWeights, Projection } from "./weights.ts";
  * @returns adds a layer's feed-forward half to the first `rows` states; `given` is its input where it is not the normed
  * states
  */
-export function makeFeedForward({ bench, hyper, buffers, observe }: PassContext, steps: RowSteps) {
+export function makeFeedForward({ bench, hyper, buffers }: PassContext, steps: RowSteps) {
   const { team } = bench;
   const { vectorOf, eachRow, rowsFor, projected, addToStates, normStates, addProjected } = steps;
 
-  const withExperts = (
+  function* withExperts(
     layer: LayerWeights,
     { router, gate, up, down }: FeedForward,
     input: ActivationRows,
     rows: number,
-  ): void => {
+  ): PassSteps {
     const { expertsUsed: slots, width } = hyper;
     const experts = router!.matrix.rows;
-    observe?.({ matrices: [router!.matrix], activations: input, rows });
+    yield { matrices: [router!.matrix], activations: input, rows };
     multiplyAll(bench, [projected(router!, input, rows, buffers.routerScores)]);
     eachRow(rows, (first, count) => chooseExperts(buffers, experts, slots, first, count));
     team.once(() => expertRowsOf(buffers, experts, slots, rows));
@@ -33,7 +33,7 @@ export function makeFeedForward({ bench, hyper, buffers, observe }: PassContext,
     const inner = up.matrix.rows;
     // Inputs are one row a token: repeated for each slot they would be many times larger, so rows are looked up.
     const tokensOf = (slice: number): Uint32Array => usesOf(slice).map((use) => Math.floor(use / slots));
-    observe?.({ matrices: [gate!.matrix, up.matrix], activations: input, rows, rowsOf: tokensOf });
+    yield { matrices: [gate!.matrix, up.matrix], activations: input, rows, rowsOf: tokensOf };
     const activation = hyper.rules.activation ?? "silu";
     const expert = (
       { matrix, bias }: Projection,
@@ -64,7 +64,7 @@ export function makeFeedForward({ bench, hyper, buffers, observe }: PassContext,
     );
     const innerRows = rowsFor(buffers.inner, inner, [down.matrix]);
     eachRow(rows * slots, (first, count) => quantizeRows(bench, innerRows, first, count));
-    observe?.({ matrices: [down.matrix], activations: innerRows, rows: rows * slots, rowsOf: usesOf });
+    yield { matrices: [down.matrix], activations: innerRows, rows: rows * slots, rowsOf: usesOf };
     multiplyAll(
       bench,
       slices.map((slice) => expert(down, slice, innerRows, usesOf(slice), buffers.expertOutputs)),
@@ -74,21 +74,21 @@ export function makeFeedForward({ bench, hyper, buffers, observe }: PassContext,
       sumExperts(buffers, width, slots, first, count, norm === undefined ? hyper.residualScale : undefined),
     );
     if (norm !== undefined) addToStates(norm, rows);
-  };
+  }
 
-  return (layer: LayerWeights, given: ActivationRows | undefined, rows: number): void => {
+  return function* (layer: LayerWeights, given: ActivationRows | undefined, rows: number): PassSteps {
     const { gate, up, down, router } = layer.feedForward;
     const matrices = [...(router ? [router.matrix] : []), ...(gate ? [gate.matrix] : []), up.matrix];
     const input = given ?? normStates(layer.feedForwardNorm, rows, matrices);
     if (router !== undefined) {
-      withExperts(layer, layer.feedForward, input, rows);
+      yield* withExperts(layer, layer.feedForward, input, rows);
       return;
     }
-    observe?.({ matrices, activations: input, rows });
+    yield { matrices, activations: input, rows };
     const activation = hyper.rules.activation ?? "silu";
     const upTask = projected(up, input, rows, buffers.inner);
     if (gate === undefined) throw new RangeError("a feed-forward layer without gate");
     multiplyAll(bench, [{ ...projected(gate, input, rows, buffers.inner), gated: { by: upTask, activation } }]);
-    addProjected(down, buffers.inner, rows, layer.postFeedForwardNorm);
+    yield* addProjected(down, buffers.inner, rows, layer.postFeedForwardNorm);
   };
 }

@@ -1,5 +1,5 @@
 /** One thread's part in a team: its numerics, its open files, and a pass through each of the models. */
-import { preparedBytes } from "../../codecs/codebooks/codebook-prepare.ts";
+import { preparedBytes } from "../../codecs/codebooks/prepared-codebook.ts";
 import { findFormat, isCodebookFormat } from "../../codecs/registry.ts";
 import { MAX_TABLES } from "../../codecs/codebooks/codebook-format.ts";
 import type { Model } from "../read/model.ts";

@@ -6,24 +6,30 @@ import { makeAttention } from "./attention.ts";
 import { makeFeedForward } from "./feed-forward.ts";
 import type { ActivationRows } from "./numerics/numerics.ts";
 import { tanhF32 } from "./numerics/row-functions.ts";
-import type { Pass, PassContext } from "./pass.types.ts";
+import type { Pass, PassContext, PassSteps, Sequence } from "./pass.types.ts";
 import { matrixForm, multiplyAll, quantizeRows, readMatrixRows } from "./projections.ts";
 import { makeRowSteps } from "./row-steps.ts";
 
 const { fround } = Math;
 
 export function makePass(context: PassContext): Pass {
-  const { bench, hyper, weights, buffers, observe } = context;
+  const { bench, hyper, weights, buffers } = context;
   const { numerics } = bench;
   const steps = makeRowSteps(context);
   const { vectorOf, eachRow, normed, rowsFor } = steps;
   const attention = makeAttention(context, steps);
   const feedForward = makeFeedForward(context, steps);
 
+  function* layerSteps(index: number, sequences: readonly Sequence[]): PassSteps {
+    const layer = weights.layers[index]!;
+    const rows = sequences.reduce((sum, { count }) => sum + count, 0);
+    const input = yield* attention(index, layer, sequences, rows);
+    yield* feedForward(layer, hyper.rules.isParallel ? input : undefined, rows);
+  }
+
   const outputInput = (rows: Uint32Array): ActivationRows => {
     const { width } = hyper;
-    const { matrix } = weights.output;
-    const input = rowsFor(buffers.normed, width, [matrix]);
+    const input = rowsFor(buffers.normed, width, [weights.output.matrix]);
     eachRow(rows.length, (first, count) => {
       for (let n = first; n < first + count; n++) {
         const state = buffers.state.subarray(rows[n]! * width, (rows[n]! + 1) * width);
@@ -31,7 +37,6 @@ export function makePass(context: PassContext): Pass {
       }
       quantizeRows(bench, input, first, count);
     });
-    observe?.({ matrices: [matrix], activations: input, rows: rows.length });
     return input;
   };
 
@@ -56,22 +61,17 @@ export function makePass(context: PassContext): Pass {
         }
       });
     },
-    layer(index, sequences) {
-      const layer = weights.layers[index]!;
-      const rows = sequences.reduce((sum, { count }) => sum + count, 0);
-      const input = attention(index, layer, sequences, rows);
-      feedForward(layer, hyper.rules.isParallel ? input : undefined, rows);
-    },
+    layer: (index, sequences) => finish(layerSteps(index, sequences)),
+    layerSteps,
     outputInput,
     logits(rows, out) {
       const { matrix, bias } = weights.output;
       const { logitScale, logitSoftcap } = hyper;
-      const input = outputInput(rows);
       multiplyAll(bench, [
         {
           matrix,
           slice: 0,
-          input,
+          input: outputInput(rows),
           rows: { first: 0, count: rows.length },
           out,
           outStride: matrix.rows,
@@ -88,4 +88,9 @@ export function makePass(context: PassContext): Pass {
       });
     },
   };
+}
+
+/** Carries out all steps. */
+function finish(steps: PassSteps): void {
+  while (steps.next().done !== true);
 }

@@ -14,15 +14,20 @@ export interface Sequence {
   readonly position: number;
 }
 
-/** Is told what goes into matrices, before they are multiplied; every member of the team calls it. */
-export type Observer = (input: {
+/** What goes into matrices that are about to be multiplied. */
+export interface PassInput {
   readonly matrices: readonly Matrix[];
   readonly activations: ActivationRows;
   /** Rows of `activations` that hold something. */
   readonly rows: number;
+  /** True when the product is added to the states as it is. */
+  readonly isAdded?: boolean;
   /** With experts: which rows each slice is multiplied with. */
   readonly rowsOf?: (slice: number) => Uint32Array;
-}) => void;
+}
+
+/** A part of a layer that stops before each product, for who wants to look at what goes in, or change the matrices. */
+export type PassSteps<Result = void> = Generator<PassInput, Result>;
 
 /** What a pass works with. */
 export interface PassContext {
@@ -30,8 +35,6 @@ export interface PassContext {
   readonly hyper: Hyperparameters;
   readonly weights: ModelWeights;
   readonly buffers: PassBuffers;
-  /** Rows of the sequences at hand, from 0. */
-  readonly observe?: Observer;
   /** Where a head's keys and values are: a memory for each, or one that is used again for every sequence. */
   readonly headMemory: (layer: number, head: number, sequence: number) => HeadMemory;
 }
@@ -41,6 +44,8 @@ export interface Pass {
   embed(tokens: Int32Array): void;
   /** All states through one layer. */
   layer(index: number, sequences: readonly Sequence[]): void;
+  /** The same, stopping before each product. */
+  layerSteps(index: number, sequences: readonly Sequence[]): PassSteps;
   /** The states that `rows` names, normed: what the output matrix is multiplied with. */
   outputInput(rows: Uint32Array): ActivationRows;
   /**

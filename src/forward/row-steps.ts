@@ -4,7 +4,7 @@
  */
 import type { Tensor } from "../read/model.ts";
 import { elementCount } from "../read/model.ts";
-import type { PassContext } from "./pass.types.ts";
+import type { PassContext, PassSteps } from "./pass.types.ts";
 import type { ActivationRows } from "./numerics/numerics.ts";
 import { layerNorm, rmsNorm } from "./numerics/row-functions.ts";
 import { scalarNumerics } from "./numerics/scalar-numerics.ts";
@@ -25,7 +25,7 @@ export const ROWS_PER_PART = 32;
 
 export type RowSteps = ReturnType<typeof makeRowSteps>;
 
-export function makeRowSteps({ bench, hyper, buffers, observe }: PassContext) {
+export function makeRowSteps({ bench, hyper, buffers }: PassContext) {
   const { team, arithmetic } = bench;
   const vectors = new Map<string, Float32Array>();
 
@@ -111,15 +111,20 @@ export function makeRowSteps({ bench, hyper, buffers, observe }: PassContext) {
   };
 
   /** states += projection of `floats`, normed where there is a norm. */
-  const addProjected = (projection: Projection, floats: Float32Array, rows: number, norm: Norm | undefined): void => {
+  function* addProjected(
+    projection: Projection,
+    floats: Float32Array,
+    rows: number,
+    norm: Norm | undefined,
+  ): PassSteps {
     const { matrix } = projection;
     const input = rowsFor(floats, matrix.columns, [matrix]);
     eachRow(rows, (first, count) => quantizeRows(bench, input, first, count));
-    observe?.({ matrices: [matrix], activations: input, rows });
+    yield { matrices: [matrix], activations: input, rows, isAdded: norm === undefined };
     const out = norm === undefined ? buffers.state : buffers.added;
     multiplyAll(bench, [projected(projection, input, rows, out, norm === undefined ? hyper.residualScale : undefined)]);
     if (norm !== undefined) addToStates(norm, rows);
-  };
+  }
 
   return { vectorOf, eachRow, normed, rowsFor, projected, addToStates, normStates, addProjected };
 }

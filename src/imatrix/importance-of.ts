@@ -4,7 +4,11 @@ import { sliceCount, type Tensor } from "../read/model.ts";
 import type { Imatrix } from "./imatrix.types.ts";
 
 /** Tensors for which no measurement is expected: embeddings are read by number, outputs are not measured by default. */
-const EXEMPT: ReadonlySet<string> = new Set(["token_embd.weight", "per_layer_token_embd.weight", "output.weight"]);
+const MAY_LACK_IMPORTANCE: ReadonlySet<string> = new Set([
+  "token_embd.weight",
+  "per_layer_token_embd.weight",
+  "output.weight",
+]);
 
 /**
  * Importance of each column of each slice, or undefined when the matrix does not know the tensor.
@@ -37,7 +41,7 @@ export function requireSameModel(imatrix: Imatrix, tensors: readonly Tensor[]): 
 
 /**
  * Refuses types that come out as noise without importance.
- * @param needed types that need it in this recipe, beside those that always do
+ * @param needed types that need it in this recipe
  * @throws QuantizeError `usage` without a matrix, `bad-data` when the matrix lacks the tensor
  */
 export function requireImportance(
@@ -47,7 +51,7 @@ export function requireImportance(
   imatrix: Imatrix | undefined,
   needed: readonly string[],
 ): void {
-  if (importance !== undefined || !needed.includes(codec) || EXEMPT.has(tensor.name)) return;
+  if (importance !== undefined || !needed.includes(codec) || MAY_LACK_IMPORTANCE.has(tensor.name)) return;
   const what = `tensor "${tensor.name}" becomes ${codec}, which needs an importance matrix here`;
   if (imatrix === undefined) throw new QuantizeError("usage", `${what}: give one with --imatrix`);
   throw new QuantizeError("bad-data", `${what}: ${imatrix.path} has no entry for it`);
@@ -59,7 +63,9 @@ export function imatrixWarnings(
   encoded: readonly { readonly tensor: Tensor; readonly importance?: Float32Array }[],
 ): string[] {
   const warnings: string[] = [];
-  const without = encoded.filter(({ tensor, importance }) => importance === undefined && !EXEMPT.has(tensor.name));
+  const without = encoded.filter(
+    ({ tensor, importance }) => importance === undefined && !MAY_LACK_IMPORTANCE.has(tensor.name),
+  );
   if (without.length > 0)
     warnings.push(
       `${imatrix.path} has no entry for ${without.length} of ${encoded.length} tensors, which count all columns alike: ` +

@@ -2,31 +2,26 @@
  * `general.file_type`, the one number by which programs label a GGUF file (llama.cpp's `llama_ftype`), set beside
  * what the bytes say: the label names a mix or a majority, and mixed files are often mislabelled from it.
  */
-import { MIXES } from "../plan/recipes/mixes.ts";
+import { allFormats } from "../../codecs/registry.ts";
+import { MIXES, READ_ONLY_MIXES } from "../plan/recipes/mixes.ts";
 import type { Metadata } from "../read/model.ts";
 
 /** Bit that marks a value which a loader guessed. */
-const GUESSED = 1024;
+const GUESSED_BIT = 1024;
 
-/** Names by number: those we write, those we only read, and those that were withdrawn. */
+/** Number and name of what has a number. */
+function labels(things: readonly { readonly name: string; readonly fileType?: number }[]): [number, string][] {
+  return things.flatMap(({ name, fileType }) => (fileType === undefined ? [] : [[fileType, name.toUpperCase()]]));
+}
+
+/** Names by number: types, mixes that we write, mixes that we only read, and those that were withdrawn. */
 const FILE_TYPES: ReadonlyMap<number, string> = new Map([
-  [0, "F32"],
-  [1, "F16"],
-  [19, "IQ2_XXS"],
-  [20, "IQ2_XS"],
-  [22, "IQ3_XS"],
-  [23, "IQ3_XXS"],
-  [24, "IQ1_S"],
-  [26, "IQ3_S"],
-  [27, "IQ3_M"],
-  [28, "IQ2_S"],
-  [29, "IQ2_M"],
-  [31, "IQ1_M"],
-  [32, "BF16"],
+  ...labels(allFormats()),
+  ...labels(MIXES),
+  ...labels(Object.entries(READ_ONLY_MIXES).map(([name, fileType]) => ({ name, fileType }))),
   [33, "Q4_0_4_4"],
   [34, "Q4_0_4_8"],
   [35, "Q4_0_8_8"],
-  ...MIXES.map(({ fileType, name }) => [fileType ?? -1, name.toUpperCase()] as const),
 ]);
 
 export interface FileTypeNote {
@@ -44,12 +39,12 @@ export function describeFileType(
 ): FileTypeNote | undefined {
   const entry = metadata.get("general.file_type");
   if (entry === undefined || entry.type === "array" || typeof entry.value !== "number") return undefined;
-  const name = FILE_TYPES.get(entry.value & ~GUESSED) ?? "unknown";
+  const name = FILE_TYPES.get(entry.value & ~GUESSED_BIT) ?? "unknown";
   // Q4_K_M names the mix around q4_K: the codec is the name up to the size letter.
-  const named = name.toLowerCase();
-  const codec = named.replace(/_(xxs|xs|s|m|l|moe)$/, "");
+  const label = name.toLowerCase();
+  const codec = label.replace(/_(xxs|xs|s|m|l|moe)$/, "");
   const share = encodings
-    .filter((encoding) => [named, codec].includes(encoding.codec.toLowerCase()))
+    .filter((encoding) => [label, codec].includes(encoding.codec.toLowerCase()))
     .reduce((sum, encoding) => sum + encoding.share, 0);
   return { value: entry.value, name, isMisleading: share < 0.5 };
 }

@@ -94,8 +94,8 @@ function unflip(layout: Layout, field: string, bit: number, bits: number, stored
 }
 
 /** A half-precision scale as a number. */
-function readingOf({ kind }: BlockFormat, { field, bits, value }: ElementBits): string | undefined {
-  const isHalf = bits === 16 && kind === "uniform" && ["d", "dmin", "m"].includes(field);
+function readingOf({ fields }: BlockFormat, { field, bits, value }: ElementBits): string | undefined {
+  const isHalf = bits === 16 && fields.find(({ name }) => name === field)?.number === "f16";
   return isHalf ? formatFloat32(f16Value(value)) : undefined;
 }
 

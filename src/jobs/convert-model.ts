@@ -2,7 +2,7 @@
 import { announce } from "../engine/run-options.ts";
 import type { ConversionOptions, ConversionReport } from "./conversion.types.ts";
 import { runConversion } from "./run-conversion.ts";
-import { withEngine, type Engine } from "../engine/start-engine.ts";
+import type { Engine } from "../engine/start-engine.ts";
 import type { Plan } from "../plan/plan.ts";
 import type { Model } from "../read/model.ts";
 import { openModel } from "../open/open-model.ts";
@@ -15,18 +15,15 @@ export interface ConvertOptions extends ConversionOptions {
 
 /**
  * Opens a model while threads start, plans what becomes of it, and carries that out.
- * @param engine started with the same options, for this run only; absent: one of its own
+ * @param engine started with the same options, for this run only
  */
 export async function convertModel(
   options: ConvertOptions,
   plan: (model: Model) => Plan,
-  engine?: Engine,
+  engine: Engine,
 ): Promise<ConversionReport> {
-  const work = async (own: Engine): Promise<ConversionReport> => {
-    announce(options, "open");
-    const model = await openModel(options.input);
-    announce(options, "plan");
-    return runConversion(plan(model), options.output, options, own);
-  };
-  return withEngine(options, work, engine);
+  announce(options, "open");
+  const model = await openModel(options.input);
+  announce(options, "plan");
+  return runConversion(plan(model), options.output, options, engine);
 }

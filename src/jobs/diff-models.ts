@@ -1,5 +1,7 @@
 /** What differs between two model files: metadata, tensors, and how far their weights are apart. */
+import { ROW_MULTIPLE } from "../../layouts/layout.ts";
 import type { RunOptions } from "../engine/run-options.ts";
+import { withEngine } from "../engine/start-engine.ts";
 import { runComparison } from "./run-comparison.ts";
 import { rowCount, type Metadata, type MetadataValue, type Model, type Tensor } from "../read/model.ts";
 import { openModel } from "../open/open-model.ts";
@@ -41,8 +43,6 @@ export interface DiffOptions extends RunOptions {
 
 /** Stored bytes compared at a time: bounds memory whatever the tensor's size. */
 const CHUNK_BYTES = 2 ** 22;
-/** Ends of chunks are multiples of this many rows, which every layout's groups divide. */
-const CHUNK_ROWS = 16;
 
 function sameValue(a: MetadataValue, b: MetadataValue): boolean {
   if (a.type !== "array" || b.type !== "array") {
@@ -86,7 +86,7 @@ function sameBytes(a: Opened, b: Opened, x: Tensor, y: Tensor): boolean {
   if (!sameCodebooks(x, y)) return false;
   const rows = rowCount(x.shape);
   const rowBytes = storedBytes(x) / rows;
-  const step = Math.max(1, Math.floor(CHUNK_BYTES / rowBytes / CHUNK_ROWS)) * CHUNK_ROWS;
+  const step = Math.max(1, Math.floor(CHUNK_BYTES / rowBytes / ROW_MULTIPLE)) * ROW_MULTIPLE;
   for (let start = 0; start < rows; start += step) {
     const end = Math.min(rows, start + step);
     const [left, right] = [Buffer.alloc((end - start) * rowBytes), Buffer.alloc((end - start) * rowBytes)];
@@ -121,7 +121,8 @@ async function withErrors(
     metadata: new Map(),
     tensors: model.tensors.filter(({ name }) => names.has(name)),
   });
-  const compared = await runComparison(part(b), part(a), { ...options, verify: "weights" });
+  const comparison = { ...options, verify: "weights" } as const;
+  const compared = await withEngine(options, (engine) => runComparison(part(b), part(a), comparison, engine));
   const byName = new Map(compared.tensors.map(({ name, quality }) => [name, quality]));
   return tensors.map((tensor) => {
     const quality = byName.get(tensor.name);

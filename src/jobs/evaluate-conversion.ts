@@ -1,6 +1,6 @@
 /** Evaluates what a conversion has written, beside its source, before the file gets its name. */
 import { availableParallelism } from "node:os";
-import { basename, resolve } from "node:path";
+import { basename } from "node:path";
 import type { Codebook } from "../../codecs/codec.ts";
 import { LONGEST_NUMBER, type Manifest } from "../container/manifest.ts";
 import type { RunOptions } from "../engine/run-options.ts";
@@ -13,21 +13,14 @@ import { runEvaluation } from "../evaluate/run-evaluation.ts";
 import { checkWindows } from "../evaluate/windows.ts";
 import { scoredPositions } from "../forward/programs/score.ts";
 import type { Plan } from "../plan/plan.ts";
-import type { Model } from "../read/model.ts";
 import { contextWarnings, readWindows, requireEnough } from "./evaluate-model.ts";
 import type { EvaluationChoices, EvaluationReport } from "./evaluation.types.ts";
+import { writtenModel, type WrittenFiles } from "./written-model.ts";
 
 /** A text that a conversion is judged by, and the bounds it must keep. */
 export interface ConversionEvaluation extends EvaluationChoices, EvaluationBudget {
   readonly text: string;
 }
-
-/** Temporary files, in the order of the plan, each with its data section's place and its size. */
-export type WrittenFiles = readonly {
-  readonly path: string;
-  readonly dataStart: number;
-  readonly byteLength: number;
-}[];
 
 type ManifestEvaluation = NonNullable<Manifest["evaluation"]>;
 
@@ -43,29 +36,6 @@ export interface PreparedEvaluation {
   ): Promise<EvaluationReport>;
   /** What the manifest keeps of what `run` returned. */
   manifestEntry(report: EvaluationReport): ManifestEvaluation;
-}
-
-/** The model that a plan makes: the same tensors in other encodings, at other places. */
-function writtenModel(
-  plan: Plan,
-  path: string,
-  files: WrittenFiles,
-  codebooks: readonly (readonly Codebook[] | undefined)[],
-): Model {
-  return {
-    path,
-    format: "gguf",
-    files: files.map((file) => ({ path: resolve(file.path), byteLength: file.byteLength })),
-    metadata: plan.metadata,
-    tensors: plan.tensors.map(({ tensor, codec, layout, file, byteOffset, byteLength }, i) => ({
-      name: tensor.name,
-      shape: tensor.shape,
-      codec,
-      layout,
-      ...(codebooks[i] && { codebooks: codebooks[i] }),
-      extents: [{ file, byteOffset: (files[file]?.dataStart ?? 0) + byteOffset, byteLength }],
-    })),
-  };
 }
 
 /**

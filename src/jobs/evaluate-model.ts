@@ -188,13 +188,12 @@ export async function outlineEvaluation(options: EvaluationOptions): Promise<Eva
 
 /**
  * Evaluates a model, beside its original where one is named or found.
- * @param engine started with the same options, for this run only; absent: one of its own
  * @throws QuantizeError `usage` (a text that is too short, choices that contradict each other), `incompatible` (models
  * or base logits that do not belong together), `unsupported` (no vocabulary, an unknown architecture), `bad-data`
  * (logits that are not finite), `no-room`, `budget` (its cause is the report)
  */
-export async function evaluateModel(options: EvaluationOptions, engine?: Engine): Promise<EvaluationReport> {
-  return withEngine(options, (own) => evaluate(options, own), engine);
+export async function evaluateModel(options: EvaluationOptions): Promise<EvaluationReport> {
+  return withEngine(options, (engine) => evaluate(options, engine));
 }
 
 async function evaluate(options: EvaluationOptions, engine: Engine): Promise<EvaluationReport> {

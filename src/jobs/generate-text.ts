@@ -56,12 +56,11 @@ export interface GenerationReport {
 
 /**
  * Goes on with a prompt. The same options give the same text, on any machine.
- * @param engine started with the same options, for this run only; absent: one of its own
  * @throws QuantizeError `usage` (sampling out of range, a prompt without tokens or longer than the context),
  * `unsupported` (no vocabulary, an unknown architecture, a template that cannot be read), `bad-data`, `no-room`
  */
-export async function generateText(options: GenerationOptions, engine?: Engine): Promise<GenerationReport> {
-  return withEngine(options, (own) => generate(options, own), engine);
+export async function generateText(options: GenerationOptions): Promise<GenerationReport> {
+  return withEngine(options, (engine) => generate(options, engine));
 }
 
 async function generate(options: GenerationOptions, engine: Engine): Promise<GenerationReport> {

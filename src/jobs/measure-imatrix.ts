@@ -24,13 +24,12 @@ const ARITHMETIC = "kernels";
 
 /**
  * Measures importance and writes it as llama-imatrix does.
- * @param engine started with the same options, for this run only; absent: one of its own
  * @throws QuantizeError `usage` for a text that is too short, `unsupported` for an unknown architecture or a model
  * without a vocabulary, `incompatible` for files to merge that are another model's, `bad-data` for activations that are
  * not finite, `no-room`, `io`, `output-exists`
  */
-export async function measureImatrix(options: ImatrixOptions, engine?: Engine): Promise<ImatrixReport> {
-  return withEngine(options, (own) => measure(options, own), engine);
+export async function measureImatrix(options: ImatrixOptions): Promise<ImatrixReport> {
+  return withEngine(options, (engine) => measure(options, engine));
 }
 
 interface MeasuredText {

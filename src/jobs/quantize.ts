@@ -1,9 +1,10 @@
 /** The main job: open a float checkpoint, plan, convert, verify, report. */
 import { convertModel, type ConvertOptions } from "./convert-model.ts";
 import type { ConversionReport } from "./conversion.types.ts";
-import type { Engine } from "../engine/start-engine.ts";
+import { withEngine } from "../engine/start-engine.ts";
 import { planConversion } from "../plan/plan-conversion.ts";
 import type { PlanOptions } from "../plan/plan.ts";
+import type { Model } from "../read/model.ts";
 
 /**
  * What to convert and how: the options of the plan beside those of the run. `input` is a .gguf (also split), a
@@ -13,11 +14,11 @@ export interface QuantizeOptions extends ConvertOptions, PlanOptions {}
 
 /**
  * Converts a checkpoint into a smaller one and proves what it wrote.
- * @param engine started with the same options, for this run only; absent: one of its own
  * @returns what became of each tensor; the output file is complete and synced by then
  * @throws QuantizeError of code `budget` when a quality bound was missed (its cause is the report), and any other code
  * as `errors.ts` says
  */
-export async function quantize(options: QuantizeOptions, engine?: Engine): Promise<ConversionReport> {
-  return convertModel(options, (model) => planConversion(model, options), engine);
+export async function quantize(options: QuantizeOptions): Promise<ConversionReport> {
+  const plan = (model: Model) => planConversion(model, options);
+  return withEngine(options, (engine) => convertModel(options, plan, engine));
 }

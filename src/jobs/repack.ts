@@ -1,4 +1,5 @@
 /** Changes the memory order of an already quantized file, without touching a value. */
+import { withEngine } from "../engine/start-engine.ts";
 import { convertModel, type ConvertOptions } from "./convert-model.ts";
 import type { ConversionReport } from "./conversion.types.ts";
 import { planConversion } from "../plan/plan-conversion.ts";
@@ -24,7 +25,8 @@ function planRepacking(model: Model, layout: string): Plan {
 
 /** Packs a file: `unpack` gives back the very same tensor bytes. */
 export async function pack(options: RepackOptions): Promise<ConversionReport> {
-  return convertModel(options, (model) => planRepacking(model, options.layout));
+  const plan = (model: Model) => planRepacking(model, options.layout);
+  return withEngine(options, (engine) => convertModel(options, plan, engine));
 }
 
 /** Undoes `pack`. */

@@ -2,7 +2,8 @@
 import { announce } from "../engine/run-options.ts";
 import type { RunOptions } from "../engine/run-options.ts";
 import type { VerificationReport } from "./conversion.types.ts";
-import type { QualityBudget, VerifyLevel } from "../verify/quality.types.ts";
+import type { QualityBudget } from "../verify/quality.types.ts";
+import type { ComparisonLevel } from "../verify/verify-level.ts";
 import { runComparison } from "./run-comparison.ts";
 import { withEngine } from "../engine/start-engine.ts";
 import { findOriginal } from "../open/find-original.ts";
@@ -14,7 +15,7 @@ export interface VerifyOptions extends RunOptions, QualityBudget {
   /** The model it was made from. Default: the one that its manifest names, beside it or in the current folder. */
   readonly against?: string;
   /** Default `kernels`. */
-  readonly verify?: Exclude<VerifyLevel, "off">;
+  readonly verify?: ComparisonLevel;
 }
 
 /**

@@ -1,14 +1,14 @@
 // Twin of gemm.ts: four weight rows are unpacked into a tile of small integers once, and multiplied with every
 // activation row. A lane of a sum is a weight row, so each lane keeps the order of operations of the definition.
 //
-// kernel_gemm(kernel, packed, rows, rowLength, layout, acts, actRows, out, outStride, codebook, scratch)
+// kernel_gemm(kernel, packed, rows, rowLength, layout, acts, actRows, out, outStride, prepared, scratch)
 //   kernel     number of the format, kernel-numbers.ts
 //   packed     rows of blocks in that layout; rows a multiple of the layout's rows per group
 //   layout     the layoutTable of the layout, also for `rows`
 //   acts       activation rows made by quantize_activations, q8_K where the kernel number says super-blocks
 //   out        out[act * outStride + row], f32; outStride in floats, at least rows
-//   codebook   prepareDecoding(format, codebook) or the encoder's image; 0 for other formats
-//   scratch    KERNEL_SCRATCH_BYTES + 64 * actRows bytes, 16-byte aligned
+//   prepared   a prepared codebook, for decoding or encoding; 0 for formats without learned tables
+//   scratch    kernelScratchBytes(actRows) bytes, 16-byte aligned
 import { unpack_rows } from "../../layouts/pack.simd";
 import { rowStride, scalesOffset, sumsOffset } from "./simd/activations";
 import { expandTile } from "./simd/expand";
@@ -145,7 +145,7 @@ function writeSums(sums: usize, actRows: i32, out: usize, outStride: usize, rows
 
 export function kernel_gemm(
   kernel: i32, packed: usize, rows: i32, rowLength: i32, layout: usize, acts: usize, actRows: i32,
-  out: usize, outStride: i32, codebook: usize, scratch: usize,
+  out: usize, outStride: i32, prepared: usize, scratch: usize,
 ): void {
   const rowsPerGroup = load<i32>(layout), blockBytes = <usize>load<i32>(layout, 4);
   const blockSize = blockSizeOf(kernel), blocks = rowLength / blockSize;
@@ -165,11 +165,11 @@ export function kernel_gemm(
       }
       for (let t: i32 = 0; t < tiles; t++) {
         const first = <usize>(t << 2);
-        if (direct) expandInterleaved(kernel, at, layout, first, scratch, codebook);
+        if (direct) expandInterleaved(kernel, at, layout, first, scratch, prepared);
         else if (gathered) {
           gatherTile(at, layout, first, scratch + UNPACKED);
-          expandTile(kernel, scratch + UNPACKED, blockBytes, 4, scratch, codebook);
-        } else expandTile(kernel, at + first * stride, stride, min<i32>(4, here - (t << 2)), scratch, codebook);
+          expandTile(kernel, scratch + UNPACKED, blockBytes, 4, scratch, prepared);
+        } else expandTile(kernel, at + first * stride, stride, min<i32>(4, here - (t << 2)), scratch, prepared);
         multiplyTile(kernel, scratch, block * blockSize, rowLength, acts, actRows, scratch + SUMS + <usize>t * sumBytes);
       }
     }

@@ -1,16 +1,17 @@
 /**
  * What a caller of the SIMD kernels needs beside their addresses: the number of a format's kernel, and sizes.
  *
- * How to multiply, in a module's memory (all addresses multiples of 16, 64 readable bytes after each buffer):
+ * How to multiply, with an instance of src/wasm/wasm-exports.ts (all addresses multiples of 16, 64 readable bytes after each buffer):
  *
  *   quantize_activations(src, acts, actRows, rowLength, isSuper)          f32 rows to 8-bit rows
- *   kernel_gemm(kernel, packed, rows, rowLength, layout, acts, actRows, out, outStride, codebook, scratch)
+ *   kernel_gemm(kernel, packed, rows, rowLength, layout, acts, actRows, out, outStride, prepared, scratch)
  *
  * with `kernel = kernelNumber(format)`, `isSuper = isSuperKernel(kernel) ? 1 : 0`, `layout` a copy of
- * `layoutTable(layout)` (also for the layout `rows`), `codebook` a copy of `prepareDecoding(format, codebook)` or of
- * the encoder's image (0 for formats without), `scratch` of `kernelScratchBytes(actRows)` bytes. One activation row is
- * a matrix-vector product. `out[act * outStride + row]` is f32 with the bits that `gemm` gives. `rows` is any number in
- * `rows`, a multiple of the rows per group otherwise; a band of rows gives the same bits as the whole matrix.
+ * `layoutTable(layout)` (also for the layout `rows`), `prepared` a copy of a prepared codebook, as
+ * `prepareDecoding` or `prepareCodebook` makes it (0 for formats without), `scratch` of `kernelScratchBytes(actRows)`
+ * bytes. One activation row is a matrix-vector product. `out[act * outStride + row]` is f32 with the bits that `gemm`
+ * gives. `rows` is any number in `rows`, a multiple of the rows per group otherwise; a band of rows gives the same bits
+ * as the whole matrix.
  */
 import type { BlockFormat } from "../../codecs/codec.ts";
 import { isCodebookFormat } from "../../codecs/registry.ts";
@@ -51,7 +52,7 @@ export function isSuperKernel(kernel: number): boolean {
 }
 
 /** Bytes of one row of `quantize_activations`. */
-export function preparedRowBytes(rowLength: number, isSuper: boolean): number {
+export function expandedRowBytes(rowLength: number, isSuper: boolean): number {
   const bytes = rowLength * 2 + rowLength / 8 + (rowLength / (isSuper ? 256 : 32)) * 4;
   return Math.ceil(bytes / 16) * 16;
 }

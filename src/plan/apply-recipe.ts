@@ -5,18 +5,19 @@ import { QuantizeError } from "../errors.ts";
 import type { Effort } from "../../codecs/codec.ts";
 import type { Imatrix } from "../imatrix/imatrix.types.ts";
 import { readImatrix } from "../imatrix/read-imatrix.ts";
-import type { Compat } from "../container/carrier.ts";
+import type { Compat } from "../../layouts/compat.ts";
+import { OWN_TEXT, type CalibrationChoices } from "./recipes/calibration-choices.ts";
 import type { PlanOptions } from "./plan.ts";
 import type { StatedOptions } from "./recipes/recipe-file.types.ts";
 import type { RecipeFile } from "./recipes/recipe-file.types.ts";
-import type { Recipe, Rule } from "./recipes/recipe.types.ts";
+import type { Recipe, Rule, RuleConditions } from "./recipes/recipe.types.ts";
+import { CONDITION_NAMES } from "./recipes/rule-conditions.ts";
 
 function loadImatrix(
   { file, sha256, include, exclude }: NonNullable<RecipeFile["imatrix"]>,
   recipePath: string,
 ): Imatrix {
-  const beside = join(dirname(recipePath), file);
-  const path = !isAbsolute(file) && !existsSync(file) && existsSync(beside) ? beside : file;
+  const path = findBeside(file, recipePath);
   const imatrix = readImatrix(path, {
     ...(include !== undefined && { include }),
     ...(exclude !== undefined && { exclude }),
@@ -30,11 +31,23 @@ function loadImatrix(
   return { ...imatrix, path: file };
 }
 
+/** Files that a recipe names are looked for where the user stands, then beside it. */
+function findBeside(file: string, recipePath: string): string {
+  const beside = join(dirname(recipePath), file);
+  return !isAbsolute(file) && !existsSync(file) && existsSync(beside) ? beside : file;
+}
+
+function withTextFound(choices: CalibrationChoices, recipePath: string): CalibrationChoices {
+  const { text } = choices;
+  return text === undefined || text === OWN_TEXT ? choices : { ...choices, text: findBeside(text, recipePath) };
+}
+
 /** Options of a plan, and of the run where they decide bytes. */
 export interface AppliedRecipe {
   readonly options: PlanOptions;
   readonly effort?: Effort;
   readonly compat?: Compat;
+  readonly calibration?: CalibrationChoices;
 }
 
 /**
@@ -44,7 +57,7 @@ export interface AppliedRecipe {
  * set after the recipe's
  */
 export function applyRecipe(recipe: RecipeFile, path: string, given: Partial<PlanOptions> = {}): AppliedRecipe {
-  const { imatrix, effort, compat, rules, overrideKv, ...rest } = recipe;
+  const { imatrix, effort, compat, calibrate, rules, overrideKv, ...rest } = recipe;
   const matrix = given.imatrix ?? (imatrix === undefined ? undefined : loadImatrix(imatrix, path));
   const allRules = [...(given.rules ?? []), ...(rules ?? [])];
   const allOverrides = [...(overrideKv ?? []), ...(given.overrideKv ?? [])];
@@ -54,42 +67,36 @@ export function applyRecipe(recipe: RecipeFile, path: string, given: Partial<Pla
     ...(allOverrides.length > 0 && { overrideKv: allOverrides }),
     ...(matrix !== undefined && { imatrix: matrix }),
   };
-  return { options, ...(effort !== undefined && { effort }), ...(compat !== undefined && { compat }) };
+  return {
+    options,
+    ...(effort !== undefined && { effort }),
+    ...(compat !== undefined && { compat }),
+    ...(calibrate !== undefined && { calibration: withTextFound(calibrate, path) }),
+  };
 }
 
+/** What a rule decides, beside its conditions. A record, so that the compiler misses one that is not written. */
+const DECISIONS: Readonly<Record<Exclude<keyof Rule, keyof RuleConditions>, true>> = {
+  type: true,
+  layout: true,
+  tables: true,
+};
 /** The order in which a written rule names its parts: a recipe that was read is written again with the same bytes. */
-const RULE_KEYS: readonly (keyof Rule)[] = [
-  ...([
-    "from",
-    "match",
-    "role",
-    "layers",
-    "gqa",
-    "experts",
-    "imatrix",
-    "architecture",
-    "is70B",
-    "stacked",
-    "rowsFit",
-  ] as const),
-  ...(["type", "layout", "tables"] as const),
-];
-/** The same for options. A record, so that the compiler misses one that is not written. */
+const RULE_KEYS = [...CONDITION_NAMES, ...keysOf(DECISIONS)];
+/** The same for options. */
 const STATED: Readonly<Record<keyof StatedOptions, true>> = {
   ...{ layout: true, tables: true, tablesFrom: true, onIncompatible: true, allowUnmatchedRules: true },
   ...{ allowRequantize: true, pure: true, outputType: true, embeddingType: true, leaveOutput: true },
   ...{ overrideKv: true, keepSplit: true, splitMaxBytes: true },
 };
-const STATED_KEYS = Object.keys(STATED) as (keyof StatedOptions)[];
-const SCHEME_KEYS: readonly (keyof Recipe)[] = [
-  "name",
-  "type",
-  "layout",
-  "tables",
-  "fileType",
-  "needsImatrix",
-  "rules",
-];
+/** The same for schemes. */
+const SCHEME: Readonly<Record<keyof Recipe, true>> = {
+  ...{ name: true, type: true, layout: true, tables: true, fileType: true, needsImatrix: true, rules: true },
+};
+
+function keysOf<Key extends string>(record: Readonly<Record<Key, unknown>>): readonly Key[] {
+  return Object.keys(record) as Key[];
+}
 
 function inOrder<T extends object>(value: T, keys: readonly (keyof T)[]): T {
   const present = keys.filter((key) => value[key] !== undefined);
@@ -112,9 +119,11 @@ function isStated(value: unknown): boolean {
  */
 export function recipeOf(options: PlanOptions, scheme: Recipe, rules: readonly Rule[]): RecipeFile {
   const { imatrix } = options;
-  const stated = STATED_KEYS.map((key) => [key, options[key]] as const).filter(([, value]) => isStated(value));
+  const stated = keysOf(STATED)
+    .map((key) => [key, options[key]] as const)
+    .filter(([, value]) => isStated(value));
   return {
-    scheme: inOrder({ ...scheme, rules: writtenRules(scheme.rules) }, SCHEME_KEYS),
+    scheme: inOrder({ ...scheme, rules: writtenRules(scheme.rules) }, keysOf(SCHEME)),
     ...(rules.length > 0 && { rules: writtenRules(rules) }),
     ...Object.fromEntries(stated),
     ...(imatrix !== undefined && {

@@ -2,25 +2,40 @@
  * The type and layout of every tensor. In llama.cpp's order: tensors that are never quantized, `embeddingType`,
  * `outputType`, the user's rules, the scheme's rules, then what the shape allows.
  */
+import { isQuantized } from "../../codecs/codec.ts";
 import { findFormat } from "../../codecs/registry.ts";
 import { QuantizeError } from "../errors.ts";
 import type { Model, Tensor } from "../read/model.ts";
 import { ruleChooser } from "./recipes/choose-rule.ts";
-import { isInteger, whyKept } from "./eligibility.ts";
-import { fitShape, storableType, type TypeChoice, type Wish } from "./fit-shape.ts";
+import { whyKept } from "./eligibility.ts";
+import { adaptToShape, storableType, type TypeChoice, type TypeRequest } from "./adapt-to-shape.ts";
 import { modelFacts } from "./recipes/model-facts.ts";
 import type { PlanOptions, RuleHits } from "./plan.ts";
+import { misfitText, type Chooser, type Reason } from "./reason.ts";
 import type { Recipe, Rule } from "./recipes/recipe.types.ts";
 import { findScheme, findType } from "./recipes/schemes.ts";
 import { roleOf } from "./recipes/tensor-role.ts";
 import { checkLayout, checkRule, describeRule, parseTensorRule } from "./recipes/tensor-rule.ts";
 
+/** Why a tensor is not quantized whatever scheme and rules say, or undefined when it may be. */
+function reasonToKeep(tensor: Tensor, { leaveOutput }: PlanOptions): Reason | undefined {
+  if (leaveOutput === true && tensor.name === "output.weight") return { code: "output-left" };
+  const what = whyKept(tensor);
+  return what === undefined ? undefined : { code: "never-quantized", what };
+}
+
 /** What becomes of tensors that are not quantized: GGUF files of every converter hold small tensors in f32. */
-function keptChoice(model: Model, tensor: Tensor, why: string): TypeChoice {
+function keptChoice(model: Model, tensor: Tensor, reason: Reason): TypeChoice {
   const isFloat = findFormat(tensor.codec)?.kind === "float";
-  const isWidened = model.format === "safetensors" && isFloat && !isInteger(tensor);
+  const isWidened = model.format === "safetensors" && isFloat;
   const codec = isWidened ? "f32" : storableType(tensor);
-  return { tensor, codec, layout: "rows", tables: "auto", reason: `kept: ${why}`, isFallback: false };
+  return { tensor, codec, layout: "rows", tables: "auto", reason };
+}
+
+/** Who gives a tensor its type, when no option or rule of the user does. */
+function chooserOf(line: Rule | undefined, { codec }: Tensor): Chooser {
+  if (line?.type === undefined) return { by: "scheme" };
+  return line.from === undefined ? { by: "mix" } : { by: "stored-type", codec };
 }
 
 /** Refuses to lose quality twice without being told to. */
@@ -30,7 +45,7 @@ function checkSource(tensor: Tensor, codec: string, allowRequantize: boolean): v
   const name = `tensor "${tensor.name}"`;
   if (stored === undefined)
     throw new QuantizeError("unsupported", `${name} is stored as ${tensor.codec}, which cannot be read as weights`);
-  if (stored.kind !== "float" && !allowRequantize)
+  if (isQuantized(stored) && !allowRequantize)
     throw new QuantizeError(
       "unsupported",
       `${name} is already quantized (${tensor.codec}); quantizing it again to ${codec} loses more, ` +
@@ -69,9 +84,11 @@ function checkPatterns({ name, rules }: Recipe, model: Model, options: PlanOptio
 }
 
 function checkCompatible(choices: readonly TypeChoice[]): void {
-  const misfits = choices.filter((choice) => choice.isFallback);
+  const misfits = choices.flatMap(({ tensor, reason }) => {
+    return reason.code === "misfit" ? [`${tensor.name} (${misfitText(reason.misfit)})`] : [];
+  });
   if (misfits.length === 0) return;
-  const shown = misfits.slice(0, 8).map(({ tensor, reason }) => `${tensor.name} (${reason.replace(/^\w+: /, "")})`);
+  const shown = misfits.slice(0, 8);
   throw new QuantizeError(
     "incompatible",
     `${misfits.length} of ${choices.length} tensors cannot take what was asked for: ` +
@@ -108,38 +125,43 @@ export function chooseTypes(model: Model, tensors: readonly Tensor[], options: P
   const byScheme = ruleChooser(options.pure ? [] : recipe.rules, context);
   const hits = rules.map(() => 0);
 
-  function wishFor(tensor: Tensor): Wish {
+  function requestFor(tensor: Tensor): TypeRequest {
     const role = roleOf(tensor.name);
     if (role === "token_embd" && embeddingType !== undefined)
-      return { layout, tables, type: embeddingType, reason: "--embedding-type" };
+      return { layout, tables, type: embeddingType, chooser: { by: "embedding-type" } };
     if (role === "output" && outputType !== undefined)
-      return { layout, tables, type: outputType, reason: "--output-type" };
+      return { layout, tables, type: outputType, chooser: { by: "output-type" } };
     const index = byUser(tensor);
     const user = rules[index];
     if (user !== undefined) hits[index]! += 1;
-    const wish = { layout: user?.layout ?? layout, tables: user?.tables ?? tables };
+    const request = { layout: user?.layout ?? layout, tables: user?.tables ?? tables };
     if (user?.type !== undefined)
-      return { ...wish, type: user.type, reason: `rule ${index + 1}`, namesStored: user.from !== undefined };
+      return {
+        ...{ ...request, type: user.type, chooser: { by: "rule", number: index + 1 } },
+        namesStored: user.from !== undefined,
+      };
     // A tied embedding is the output too, but there llama.cpp lets rules come first, and none with --pure.
     const isTiedOutput = role === "token_embd" && facts.isTied && !options.pure;
-    if (isTiedOutput && outputType !== undefined) return { ...wish, type: outputType, reason: "--output-type" };
+    if (isTiedOutput && outputType !== undefined)
+      return { ...request, type: outputType, chooser: { by: "output-type" } };
     const line = recipe.rules[byScheme(tensor)];
     return {
       layout: user?.layout ?? line?.layout ?? layout,
       tables: user?.tables ?? line?.tables ?? tables,
       type: line?.type ?? recipe.type,
-      reason: line?.type === undefined ? "scheme" : line.from === undefined ? "mix" : `from ${tensor.codec}`,
+      chooser: chooserOf(line, tensor),
       namesStored: line?.from !== undefined,
     };
   }
 
   const choices = tensors.map((tensor) => {
-    const isLeft = options.leaveOutput === true && tensor.name === "output.weight";
-    const why = isLeft ? "--leave-output" : whyKept(tensor);
-    const wish = why === undefined ? wishFor(tensor) : undefined;
+    const kept = reasonToKeep(tensor, options);
+    const request = kept === undefined ? requestFor(tensor) : undefined;
     const choice =
-      wish === undefined ? keptChoice(model, tensor, why!) : fitShape(tensor, wish, options.onIncompatible === "keep");
-    checkSource(tensor, choice.codec, wish?.namesStored || (options.allowRequantize ?? false));
+      request === undefined
+        ? keptChoice(model, tensor, kept!)
+        : adaptToShape(tensor, request, options.onIncompatible === "keep");
+    checkSource(tensor, choice.codec, request?.namesStored || (options.allowRequantize ?? false));
     return choice;
   });
   const ruleHits = rules.map((rule, index) => ({ rule: describeRule(rule), hits: hits[index]! }));

@@ -2,6 +2,7 @@
  * Which tensors are quantized at all. The list is llama.cpp's (`tensor_allows_quantization`, 2026): two or more
  * dimensions, a name that ends with `weight`, and none of the small or sensitive tensors below. Integers are no weights.
  */
+import { findFormat } from "../../codecs/registry.ts";
 import type { Tensor } from "../read/model.ts";
 
 /** Parts of names of tensors that stay as they are, with the word that tells people why. */
@@ -36,12 +37,9 @@ const KEPT_NAMES: ReadonlyMap<string, string> = new Map([
   ["token_types.weight", "token types"],
 ]);
 
-/** GGUF's integer types: indices, tables, not weights. */
-const INTEGERS: readonly string[] = ["i8", "i16", "i32", "i64"];
-
-/** True for tensors of GGUF's integer types. */
-export function isInteger({ codec }: Pick<Tensor, "codec">): boolean {
-  return INTEGERS.includes(codec);
+/** True for tensors of integers: indices, tables, not weights. */
+function isInteger({ codec }: Pick<Tensor, "codec">): boolean {
+  return findFormat(codec)?.kind === "integer";
 }
 
 /** Dimensions without the trailing ones, at least 1: a column of one number per row is a vector. */

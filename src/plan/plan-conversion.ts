@@ -1,7 +1,7 @@
 /** From a model and what people ask for to a plan: type, layout, size and place of every tensor. */
 import { MAX_TABLES } from "../../codecs/codebooks/codebook-format.ts";
-import { rowBytes, type CodebookFormat } from "../../codecs/codec.ts";
-import { findFormat, isCodebookFormat } from "../../codecs/registry.ts";
+import { isQuantized, rowBytes, type CodebookFormat } from "../../codecs/codec.ts";
+import { allFormats, findFormat, isCodebookFormat } from "../../codecs/registry.ts";
 import { QuantizeError } from "../errors.ts";
 import { FIXED_TABLE_LENGTH, FIXED_TABLE_NAMES, fixedTables } from "../fit/fixed-tables.ts";
 import { importanceOf, imatrixWarnings, requireImportance, requireSameModel } from "../imatrix/importance-of.ts";
@@ -11,7 +11,7 @@ import { padTo } from "../read/gguf/gguf-types.ts";
 import { storedBytes } from "../read/read-tensor.ts";
 import { recipeOf } from "./apply-recipe.ts";
 import { chooseTypes } from "./choose-types.ts";
-import type { TypeChoice } from "./fit-shape.ts";
+import type { TypeChoice } from "./adapt-to-shape.ts";
 import { alignmentOf, outputMetadata } from "./output-metadata.ts";
 import { overrideMetadata } from "./kv-override.ts";
 import type { Plan, PlanOptions, TensorPlan } from "./plan.ts";
@@ -25,16 +25,22 @@ function plannedBytes(tensor: Tensor, codec: string): number {
   return rowBytes(findFormat(codec)!, tensor.shape[0]!) * rowCount(tensor.shape);
 }
 
+/** Whether tables of a format have as many entries as the fixed ones, for single weights. */
+function takesFixedTables({ tableLength, dimension }: CodebookFormat): boolean {
+  return tableLength === FIXED_TABLE_LENGTH && dimension === 1;
+}
+
 /** How many fixed tables of that name there are. @throws QuantizeError when the name is unknown or the format has other tables */
-function fixedTableCount(name: string, { name: codec, tableLength, dimension }: CodebookFormat): number {
+function fixedTableCount(name: string, format: CodebookFormat): number {
   const tables = fixedTables(name);
   if (tables === undefined) throw unknownName("table of --tables-from", name, FIXED_TABLE_NAMES);
-  if (tableLength !== FIXED_TABLE_LENGTH || dimension !== 1)
-    throw new QuantizeError(
-      "usage",
-      `--tables-from ${name}: ${codec} has tables of other entries, expected q4_cb or q4_cb_g64`,
-    );
-  return tables.length / tableLength;
+  if (takesFixedTables(format)) return tables.length / FIXED_TABLE_LENGTH;
+  const expected = allFormats().filter(isCodebookFormat).filter(takesFixedTables);
+  const names = expected.map((suitable) => suitable.name).join(" or ");
+  throw new QuantizeError(
+    "usage",
+    `--tables-from ${name}: ${format.name} has tables of other entries, expected ${names}`,
+  );
 }
 
 function plannedTables(
@@ -60,18 +66,18 @@ function planTensor(
   recipe: Recipe,
   { imatrix, tablesFrom }: PlanOptions,
 ): Omit<TensorPlan, "file" | "byteOffset"> {
-  const { tensor, codec, layout, reason, isFallback } = choice;
+  const { tensor, codec, layout, reason } = choice;
   const byteLength = plannedBytes(tensor, codec);
   const tables = plannedTables(tensor, choice, byteLength, tablesFrom);
   const isEncoded = codec !== tensor.codec;
   const importance = isEncoded ? importanceOf(tensor, imatrix) : undefined;
   if (isEncoded) requireImportance(tensor, codec, importance, imatrix, recipe.needsImatrix ?? []);
   return {
-    ...{ tensor, codec, layout, reason, isFallback, byteLength },
+    ...{ tensor, codec, layout, reason, byteLength },
     ...(tables === undefined ? {} : { tables }),
     ...(tables === undefined || tablesFrom === undefined || !isEncoded ? {} : { tablesFrom }),
     // Floats are rounded, not searched for: importance changes nothing there.
-    ...(importance === undefined || findFormat(codec)!.kind === "float" ? {} : { importance }),
+    ...(importance === undefined || !isQuantized(findFormat(codec)!) ? {} : { importance }),
   };
 }
 
@@ -99,7 +105,7 @@ export function planConversion(model: Model, options: PlanOptions): Plan {
     ends[file] = byteOffset + padTo(planned.byteLength, alignment);
     return { ...planned, file, byteOffset };
   });
-  const searched = tensors.filter((t) => t.codec !== t.tensor.codec && findFormat(t.codec)!.kind !== "float");
+  const searched = tensors.filter((t) => t.codec !== t.tensor.codec && isQuantized(findFormat(t.codec)!));
   const warnings = [...(model.notes ?? []), ...(imatrix === undefined ? [] : imatrixWarnings(imatrix, searched))];
   return {
     ...{ model, tensors, metadata, alignment, ruleHits, warnings },

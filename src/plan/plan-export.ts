@@ -1,9 +1,11 @@
 /** The plan that gives tensors of our own types the nearest type that other programs know, and nothing else. */
-import { findFormat, isCodebookFormat } from "../../codecs/registry.ts";
+import { isOwn, isQuantized } from "../../codecs/codec.ts";
+import { allFormats, findFormat } from "../../codecs/registry.ts";
 import { QuantizeError } from "../errors.ts";
 import { elementCount, type Model, type Tensor } from "../read/model.ts";
 import { planConversion } from "./plan-conversion.ts";
 import type { Plan, PlanOptions } from "./plan.ts";
+import { reasonText } from "./reason.ts";
 import type { Recipe, Rule } from "./recipes/recipe.types.ts";
 import { findScheme, findType, plainRecipe } from "./recipes/schemes.ts";
 import { parseTensorRule } from "./recipes/tensor-rule.ts";
@@ -11,19 +13,16 @@ import { parseTensorRule } from "./recipes/tensor-rule.ts";
 /** Instead of a type: the nearest one for each tensor. */
 export const AUTOMATIC_EXPORT = "auto";
 
-/**
- * The stock type of about the same size, and of those the one with the least error (docs/codebooks.md measures them).
- * Rows that do not divide by 256 fall back as everywhere.
- */
-const NEAREST: readonly (Rule & { readonly type: string })[] = [
-  { from: ["q5_cb", "q5_cb_g64"], type: "q5_K" },
-  { from: ["q4_cb", "q4_cb_g64"], type: "q4_K" },
-  { from: ["q3_cb", "q3_cb_g64", "q3_cb2"], type: "q3_K" },
-  { from: ["q2_cb", "q2_cb_g64"], type: "q2_K" },
-];
+/** Rules that give each of our types its `stockType`. Rows that do not divide by 256 fall back as everywhere. */
+const NEAREST_STOCK_TYPES: readonly (Rule & { readonly from: readonly string[]; readonly type: string })[] = [
+  ...new Set(allFormats().flatMap(({ stockType }) => stockType ?? [])),
+].map((type) => ({
+  from: allFormats().flatMap(({ name, stockType }) => (stockType === type ? [name] : [])),
+  type,
+}));
 
-/** For people who still have the original. */
-const TWICE =
+/** The warning of every export: for people who still have the original model. */
+const ENCODED_TWICE =
   "codebook tensors are encoded a second time: the same types made from the original model are closer to it";
 
 /** What an export leaves to the user. Types, layouts and tables are what it decides itself. */
@@ -36,16 +35,15 @@ export type ExportPlanOptions = Pick<
 };
 
 function isOurs({ codec }: Pick<Tensor, "codec">): boolean {
-  const format = findFormat(codec);
-  return format !== undefined && isCodebookFormat(format);
+  return isOwn(findFormat(codec)!);
 }
 
 /** The stock type that `auto` gives to most weights. */
 function commonestType(tensors: readonly Tensor[]): string {
-  const weights = NEAREST.map(({ from }) =>
-    tensors.filter(({ codec }) => from!.includes(codec)).reduce((sum, { shape }) => sum + elementCount(shape), 0),
+  const weights = NEAREST_STOCK_TYPES.map(({ from }) =>
+    tensors.filter(({ codec }) => from.includes(codec)).reduce((sum, { shape }) => sum + elementCount(shape), 0),
   );
-  return NEAREST[weights.indexOf(Math.max(...weights))]!.type;
+  return NEAREST_STOCK_TYPES[weights.indexOf(Math.max(...weights))]!.type;
 }
 
 /**
@@ -56,7 +54,7 @@ function recipeFor(to: string, ours: readonly Tensor[]): Recipe {
   const name = to.trim();
   if (name.toLowerCase() === AUTOMATIC_EXPORT) {
     const { fileType } = plainRecipe(commonestType(ours));
-    return { name: "stock", type: "keep", rules: NEAREST, ...(fileType !== undefined && { fileType }) };
+    return { name: "stock", type: "keep", rules: NEAREST_STOCK_TYPES, ...(fileType !== undefined && { fileType }) };
   }
   const format = findFormat(name);
   if (format === undefined) {
@@ -64,7 +62,7 @@ function recipeFor(to: string, ours: readonly Tensor[]): Recipe {
     const rules = [...mix.rules, { type: mix.type }].map((rule): Rule => ({ ...rule, from: "codebook" }));
     return { ...mix, rules: [...rules, { type: "keep" }] };
   }
-  if (isCodebookFormat(format)) {
+  if (isOwn(format)) {
     throw new QuantizeError("usage", `--export ${to}: expected a type that llama.cpp knows, such as q4_k or iq4_nl`);
   }
   const type = findType(name, "--export");
@@ -75,10 +73,10 @@ function recipeFor(to: string, ours: readonly Tensor[]): Recipe {
 function requireOurs({ path, tensors }: Model): void {
   if (tensors.some(isOurs)) return;
   const isPacked = tensors.some(({ layout }) => layout !== "rows");
-  const isQuantized = tensors.some(({ codec }) => findFormat(codec)?.kind === "uniform");
+  const hasStock = tensors.some(({ codec }) => isQuantized(findFormat(codec)!));
   const instead = isPacked
     ? "it is packed: `quantize unpack` puts its rows back in order"
-    : isQuantized
+    : hasStock
       ? "every program that knows GGUF can read it as it is"
       : "quantize it with --scheme";
   throw new QuantizeError("usage", `${path}: --export is for files with codebook tensors, found none (${instead})`);
@@ -103,8 +101,8 @@ export function planExport(model: Model, options: ExportPlanOptions = {}): Plan 
     const encoding = layout === "rows" ? codec : `${codec}@${layout}`;
     throw new QuantizeError(
       "usage",
-      `tensor "${tensor.name}" would be ${encoding} (${reason}): an export holds stock types in rows`,
+      `tensor "${tensor.name}" would be ${encoding} (${reasonText(reason)}): an export holds stock types in rows`,
     );
   }
-  return { ...plan, warnings: [...plan.warnings, TWICE] };
+  return { ...plan, warnings: [...plan.warnings, ENCODED_TWICE] };
 }

@@ -4,6 +4,7 @@
  */
 import type { Imatrix } from "../imatrix/imatrix.types.ts";
 import type { Metadata, Model, Tensor } from "../read/model.ts";
+import type { Reason } from "./reason.ts";
 import type { RecipeFile, StatedOptions } from "./recipes/recipe-file.types.ts";
 import type { Recipe, Rule } from "./recipes/recipe.types.ts";
 
@@ -31,10 +32,8 @@ export interface TensorPlan {
   readonly tablesFrom?: string;
   /** Importance of each column, `shape[0] * slices` values, slice after slice. */
   readonly importance?: Float32Array;
-  /** Why this codec: `scheme`, `rule 2`, `mix`, `kept: norm`, `fallback: rows of 172 do not divide by 256`, ... */
-  readonly reason: string;
-  /** True when the tensor did not get the codec or layout that was asked for. */
-  readonly isFallback: boolean;
+  /** Why this codec and layout. */
+  readonly reason: Reason;
   /** Which of the output's files holds it, from 0. */
   readonly file: number;
   /** First byte in the data section of that file, and size without padding. */

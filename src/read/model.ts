@@ -66,11 +66,14 @@ export interface Tensor {
   readonly rotaryHeads?: number;
 }
 
+/** Formats of files that checkpoints are read from. */
+export const MODEL_FORMATS = ["gguf", "safetensors"] as const;
+
 /** A checkpoint. */
 export interface Model {
   /** The path as the user gave it. */
   readonly path: string;
-  readonly format: "gguf" | "safetensors";
+  readonly format: (typeof MODEL_FORMATS)[number];
   /** Absolute paths of all files, in shard order. */
   readonly files: readonly { readonly path: string; readonly byteLength: number }[];
   readonly metadata: Metadata;

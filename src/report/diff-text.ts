@@ -6,7 +6,7 @@ import { shapeText } from "./inspection-text.ts";
 import { printable } from "../text/printable.ts";
 import { textTable, type Column, type TableOptions } from "../text/text-table.ts";
 
-const WHAT: Readonly<Record<TensorDifference["kind"], string>> = {
+const KIND_TEXT: Readonly<Record<TensorDifference["kind"], string>> = {
   same: "same",
   bytes: "other bytes",
   encoding: "other type",
@@ -17,7 +17,7 @@ const WHAT: Readonly<Record<TensorDifference["kind"], string>> = {
 
 const COLUMNS: readonly Column<TensorDifference>[] = [
   { title: "tensor", cell: ({ name }) => name, shrink: "middle", minWidth: 25 },
-  { title: "what", cell: ({ kind }) => WHAT[kind] },
+  { title: "what", cell: ({ kind }) => KIND_TEXT[kind] },
   { title: "first", cell: ({ a, shapeA, kind }) => (kind === "shape" ? shapeText(shapeA!) : (a ?? "")) },
   { title: "second", cell: ({ b, shapeB, kind }) => (kind === "shape" ? shapeText(shapeB!) : (b ?? "")) },
   { title: "NMSE", cell: ({ nmse }) => formatError(nmse), align: "right" },
@@ -30,7 +30,7 @@ export function diffText(difference: ModelDifference, options: TableOptions = {}
   const changed = difference.tensors.filter(({ kind }) => kind !== "same");
   const same = difference.tensors.length - changed.length;
   const metadata = difference.metadata.map(({ key, kind }) => {
-    const what = kind === "value" ? "other value" : WHAT[kind];
+    const what = kind === "value" ? "other value" : KIND_TEXT[kind];
     return `${printable(key)}: ${what}`;
   });
   const parts = [

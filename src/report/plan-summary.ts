@@ -2,6 +2,7 @@
 import type { MemoryPlan } from "../engine/plan-memory.ts";
 import { encodingShares, type EncodingShare } from "../inspect/inspect-model.ts";
 import type { Plan, RuleHits, TensorPlan } from "../plan/plan.ts";
+import { isFallback, reasonText } from "../plan/reason.ts";
 import { learnedBytes } from "../plan/table-count.ts";
 import { elementCount } from "../read/model.ts";
 
@@ -43,23 +44,14 @@ export interface PlanSummary {
   readonly tensors: readonly PlannedTensor[];
 }
 
-function planned({
-  tensor,
-  codec,
-  layout,
-  tables,
-  byteLength,
-  importance,
-  reason,
-  isFallback,
-}: TensorPlan): PlannedTensor {
+function planned({ tensor, codec, layout, tables, byteLength, importance, reason }: TensorPlan): PlannedTensor {
   const weights = elementCount(tensor.shape);
   const learned = learnedBytes({ tensor, codec, ...(tables !== undefined && { tables }) });
   return {
     ...{ name: tensor.name, shape: tensor.shape, weights, from: tensor.codec, codec, layout },
     ...(tables !== undefined && { tables }),
     ...{ byteLength, codebookBytes: learned, bitsPerWeight: (8 * (byteLength + learned)) / weights },
-    ...{ reason, isFallback, hasImportance: importance !== undefined },
+    ...{ reason: reasonText(reason), isFallback: isFallback(reason), hasImportance: importance !== undefined },
   };
 }
 

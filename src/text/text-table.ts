@@ -21,8 +21,8 @@ export interface TableOptions {
   readonly colours?: Colours;
 }
 
-const GAP = "  ";
-const NARROWEST = 8;
+const COLUMN_GAP = "  ";
+const MIN_COLUMN_WIDTH = 8;
 
 interface Sized<Row> {
   readonly column: Column<Row>;
@@ -31,15 +31,18 @@ interface Sized<Row> {
 }
 
 function totalWidth(columns: readonly { width: number }[]): number {
-  return columns.reduce((sum, { width }) => sum + width, 0) + GAP.length * Math.max(0, columns.length - 1);
+  return columns.reduce((sum, { width }) => sum + width, 0) + COLUMN_GAP.length * Math.max(0, columns.length - 1);
 }
 
-function fit<Row>(columns: readonly Sized<Row>[], limit: number): readonly Sized<Row>[] {
+function shrinkTo<Row>(columns: readonly Sized<Row>[], limit: number): readonly Sized<Row>[] {
   let kept = [...columns];
   for (;;) {
     let excess = totalWidth(kept) - limit;
     const shrinkable = kept.filter(({ column }) => column.shrink !== undefined);
-    const spare = shrinkable.reduce((sum, c) => sum + Math.max(0, c.width - (c.column.minWidth ?? NARROWEST)), 0);
+    const spare = shrinkable.reduce(
+      (sum, c) => sum + Math.max(0, c.width - (c.column.minWidth ?? MIN_COLUMN_WIDTH)),
+      0,
+    );
     const droppable = kept.filter(({ column }) => column.dropOrder !== undefined);
     if (excess > spare && droppable.length > 0) {
       const worst = droppable.reduce((a, b) => (b.column.dropOrder! > a.column.dropOrder! ? b : a));
@@ -47,7 +50,7 @@ function fit<Row>(columns: readonly Sized<Row>[], limit: number): readonly Sized
       continue;
     }
     // Down to what is still well read, and only then to what can be told apart.
-    for (const least of [(column: Column<Row>) => column.minWidth ?? NARROWEST, () => NARROWEST]) {
+    for (const least of [(column: Column<Row>) => column.minWidth ?? MIN_COLUMN_WIDTH, () => MIN_COLUMN_WIDTH]) {
       for (const column of shrinkable) {
         const cut = Math.min(Math.max(0, excess), Math.max(0, column.width - least(column.column)));
         column.width -= cut;
@@ -72,7 +75,7 @@ export function textTable<Row>(
       width: cells.reduce((most, cell) => Math.max(most, [...cell].length), column.title.length),
     };
   });
-  const shown = width === undefined ? sized : fit(sized, width);
+  const shown = width === undefined ? sized : shrinkTo(sized, width);
   const place = ({ column, width: cellWidth }: Sized<Row>, text: string): string => {
     const cut = column.shrink === "middle" ? truncateMiddle(text, cellWidth) : truncateEnd(text, cellWidth);
     const padding = " ".repeat(Math.max(0, cellWidth - [...cut].length));
@@ -81,7 +84,7 @@ export function textTable<Row>(
   const lines = [
     shown
       .map((column) => colours.bold(place(column, column.column.title)))
-      .join(GAP)
+      .join(COLUMN_GAP)
       .trimEnd(),
   ];
   for (const [index, row] of rows.entries()) {
@@ -89,7 +92,7 @@ export function textTable<Row>(
       const text = place(column, column.cells[index]!);
       return column.column.style === undefined ? text : column.column.style(text, row, colours);
     });
-    lines.push(cells.join(GAP).trimEnd());
+    lines.push(cells.join(COLUMN_GAP).trimEnd());
   }
   return lines.join("\n");
 }

@@ -10,6 +10,11 @@ const KEY = "tokenizer.chat_template";
 /** Characters of a template's own words in a message. */
 const MAX_MESSAGE = 200;
 
+/** True when the file has a chat template. */
+export function hasChatTemplate(metadata: Metadata): boolean {
+  return metadata.has(KEY);
+}
+
 export interface ChatMessage {
   /** `system`, `user`, `assistant`, or what else the template knows. */
   readonly role: string;

@@ -3,7 +3,7 @@ import { QuantizeError } from "../errors.ts";
 import type { Quality, QualityBudget } from "./quality.types.ts";
 
 /** At most this many tensors are named. */
-const NAMED = 5;
+const MAX_NAMED = 5;
 
 /**
  * @param report kept as the error's cause, so that callers can show what was measured
@@ -24,6 +24,6 @@ export function requireQuality(
     return [];
   });
   if (missed.length === 0) return;
-  const rest = missed.length > NAMED ? `; and ${missed.length - NAMED} more` : "";
-  throw new QuantizeError("budget", missed.slice(0, NAMED).join("; ") + rest, { cause: report });
+  const rest = missed.length > MAX_NAMED ? `; and ${missed.length - MAX_NAMED} more` : "";
+  throw new QuantizeError("budget", missed.slice(0, MAX_NAMED).join("; ") + rest, { cause: report });
 }

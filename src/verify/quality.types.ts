@@ -1,7 +1,4 @@
-/** What is checked, and how near weights and products came to the original. */
-
-/** How much is checked: nothing, the decoded weights, or the weights and the kernels' products too. */
-export type VerifyLevel = "off" | "weights" | "kernels";
+/** How near weights and products came to the original, and how near they must come. */
 
 /** Quality bounds. A run that misses one ends with a QuantizeError of code `budget`. */
 export interface QualityBudget {

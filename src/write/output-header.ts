@@ -6,11 +6,14 @@
 import { basename } from "node:path";
 import { findFormat, isCodebookFormat } from "../../codecs/registry.ts";
 import type { Codebook, CodebookFormat } from "../../codecs/codec.ts";
+import type { RecipeFile } from "../plan/recipes/recipe-file.types.ts";
 import type { Plan } from "../plan/plan.ts";
+import { reasonText } from "../plan/reason.ts";
 import { fileMetadata } from "../plan/split-outputs.ts";
 import { sliceCount } from "../read/model.ts";
 import { toolVersion } from "../text/version.ts";
-import { carrierOf, type Compat } from "../container/carrier.ts";
+import type { Compat } from "../../layouts/compat.ts";
+import { carrierOf } from "../container/carrier.ts";
 import { ggufHeaderBytes, ggufHeaderSize, type GgufHeader, type HeaderTensor } from "./gguf-header.ts";
 import { ANY_HASH, LONGEST_NUMBER, manifestRoom, manifestText } from "../container/manifest.ts";
 import { MANIFEST_VERSION } from "../container/manifest-keys.ts";
@@ -18,7 +21,7 @@ import type { Manifest, ManifestTensor } from "../container/manifest.ts";
 import { joinCodebooks, withStorageKeys, type StoredCodebooks } from "../container/storage-keys.ts";
 import { plannedLevels } from "../plan/table-count.ts";
 import type { Effort } from "../../codecs/codec.ts";
-import type { VerifyLevel } from "../verify/quality.types.ts";
+import type { VerifyLevel } from "../verify/verify-level.ts";
 import { isCopy } from "../plan/plan.ts";
 
 /** The header of one file. */
@@ -39,12 +42,15 @@ export interface OutputHeader {
   bytes(facts: HeaderFacts): Uint8Array[];
 }
 
+/** What was found out about the model as a whole. */
+export type Findings = Pick<Manifest, "calibration" | "evaluation">;
+
 export interface HeaderFacts {
   /** What the manifest says of each tensor of the plan. */
   readonly tensors: readonly ManifestTensor[];
   readonly codebooks: readonly (readonly Codebook[] | undefined)[];
   readonly sourceHash: string;
-  readonly evaluation?: Manifest["evaluation"];
+  readonly findings?: Findings;
 }
 
 /** What of the run's options is written down, or decides how tensors are carried: see `ConversionOptions`. */
@@ -54,7 +60,11 @@ export interface HeaderOptions {
   readonly compat?: Compat;
   readonly provenance?: Readonly<Record<string, unknown>>;
   /** The evaluation's entry in the manifest, with the longest numbers, where there will be one. */
-  readonly evaluationDraft?: Manifest["evaluation"];
+  readonly findingsDraft?: Findings;
+  /** What a recipe says of the calibration. */
+  readonly calibrate?: RecipeFile["calibrate"];
+  /** Names of tensors that will have an output error. */
+  readonly calibrated?: ReadonlySet<string>;
 }
 
 /** A codebook with exactly so many tables and levels: the last of each stands for those that were not needed. */
@@ -86,7 +96,7 @@ function codebookTensors(
  * into codebooks.
  */
 export function planOutputHeader(plan: Plan, options: HeaderOptions): OutputHeader {
-  const { verify = "kernels", effort = "normal", provenance, compat, evaluationDraft } = options;
+  const { verify = "kernels", effort = "normal", provenance, compat, findingsDraft, calibrate, calibrated } = options;
   const { alignment, model } = plan;
   const lists = Array.from({ length: plan.fileCount }, (): HeaderTensor[] => []);
   for (const { tensor, codec, layout, file, byteOffset } of plan.tensors) {
@@ -98,7 +108,7 @@ export function planOutputHeader(plan: Plan, options: HeaderOptions): OutputHead
   const manifestOf = (
     sourceHash: string,
     entries: readonly ManifestTensor[],
-    evaluation: Manifest["evaluation"],
+    findings: Findings | undefined,
   ): Manifest => ({
     format: MANIFEST_VERSION,
     tool: { name: "quantize", version },
@@ -107,9 +117,14 @@ export function planOutputHeader(plan: Plan, options: HeaderOptions): OutputHead
       files: model.files.map(({ path, byteLength }) => ({ name: basename(path), bytes: byteLength })),
       hash: sourceHash,
     },
-    recipe: { ...plan.recipe, ...(withBooks.length > 0 && { effort }), ...(compat && { compat }) },
+    recipe: {
+      ...plan.recipe,
+      ...((withBooks.length > 0 || calibrate) && { effort }),
+      ...(compat && { compat }),
+      ...(calibrate && { calibrate }),
+    },
     ...(provenance === undefined ? {} : { provenance: { ...provenance } }),
-    ...(evaluation && { evaluation }),
+    ...findings,
     tensors: [...entries],
   });
   const draft = manifestOf(
@@ -126,9 +141,10 @@ export function planOutputHeader(plan: Plan, options: HeaderOptions): OutputHead
       ...(isCopy(planned) || verify === "off"
         ? {}
         : { quality: { nmse: LONGEST_NUMBER, cosine: LONGEST_NUMBER, kernelError: LONGEST_NUMBER } }),
-      reason: planned.reason,
+      ...(calibrated?.has(planned.tensor.name) ? { outputError: LONGEST_NUMBER } : {}),
+      reason: reasonText(planned.reason),
     })),
-    evaluationDraft,
+    findingsDraft,
   );
   const room = manifestRoom(draft);
   const sizes: StoredCodebooks[] = withBooks.map(({ index, format, tables, levels, slices }) => ({
@@ -146,8 +162,8 @@ export function planOutputHeader(plan: Plan, options: HeaderOptions): OutputHead
       tensors: header.tensors,
       byteLength: ggufHeaderSize(header),
     })),
-    bytes({ tensors, codebooks, sourceHash, evaluation }) {
-      const manifest = manifestOf(sourceHash, tensors, evaluation);
+    bytes({ tensors, codebooks, sourceHash, findings }) {
+      const manifest = manifestOf(sourceHash, tensors, findings);
       const stored = withBooks.map(({ index, format, tables, levels }) => {
         const books = codebooks[index]!.map((book) => padded(book, format.tableLength, tables, levels));
         return joinCodebooks(plan.tensors[index]!.tensor.name, books);

@@ -6,6 +6,7 @@
 // machines.
 import { readFileSync } from "node:fs";
 import { isMainThread, parentPort, Worker, workerData } from "node:worker_threads";
+import { instantiateWasm } from "../../dist/src/wasm/wasm-exports.js";
 
 const WEIGHTS = 4096;
 const SECONDS = 2;
@@ -14,8 +15,9 @@ const ROUNDS = 5;
 /** Weights encoded per nanosecond, between two points in time that all threads share. */
 function encodeFor({ module, from, until }) {
   const memory = new WebAssembly.Memory({ initial: 32 });
-  const { encode_q4_0: encode, heap_base: heapBase } = new WebAssembly.Instance(module, { env: { memory } }).exports;
-  const source = (heapBase() + 63) & ~63;
+  const wasm = instantiateWasm(module, memory);
+  const encode = wasm.encoder("q4_0");
+  const source = (wasm.heap_base() + 63) & ~63;
   const weights = new Float32Array(memory.buffer, source, WEIGHTS);
   for (let i = 0; i < WEIGHTS; i++) weights[i] = Math.sin(i * 12.9898) * 0.05;
   const target = source + WEIGHTS * 4 + 64;

@@ -9,12 +9,13 @@
  */
 import { readFileSync } from "node:fs";
 import { parseArgs } from "node:util";
-import { prepareCodebook } from "../../dist/codecs/codebooks/codebook-prepare.js";
+import { prepareCodebook } from "../../dist/codecs/codebooks/prepare-codebook.js";
 import { findFormat } from "../../dist/codecs/registry.js";
 import { fitCodebook } from "../../dist/src/fit/fit-codebook.js";
 import { fixedTables } from "../../dist/src/fit/fixed-tables.js";
 import { fitBytes, moduleSteps } from "../../dist/src/fit/module-steps.js";
 import { planSample, sampledGroups } from "../../dist/src/fit/sample.js";
+import { instantiateWasm } from "../../dist/src/wasm/wasm-exports.js";
 
 const ROW = 4096;
 const { values: options } = parseArgs({
@@ -31,7 +32,7 @@ const { values: options } = parseArgs({
 
 const memory = new WebAssembly.Memory({ initial: 64 });
 const module = new WebAssembly.Module(readFileSync(new URL("../../dist/quantize.wasm", import.meta.url)));
-const kernels = new WebAssembly.Instance(module, { env: { memory } }).exports;
+const wasm = instantiateWasm(module, memory);
 
 function reserve(bytes) {
   const missing = bytes - memory.buffer.byteLength;
@@ -95,7 +96,7 @@ function fit(format, weights, importance, wanted, effort) {
   const sample = take(runs, (row, from, to) => weights.subarray(row * ROW + from, row * ROW + to));
   const base = 1 << 20;
   reserve(base + fitBytes(format, sample.length, true) + 4096);
-  const steps = moduleSteps({ memory, ...kernels }, base);
+  const steps = moduleSteps(wasm, base);
   const start = cpuSeconds();
   const codebook = fitCodebook(format, sample, {
     tables: Math.min(256, tables),
@@ -109,20 +110,20 @@ function fit(format, weights, importance, wanted, effort) {
 
 /** Relative squared error, CPU seconds of the encoder, of a decoder. */
 function encode(format, weights, importance, codebook, effort) {
-  const image = prepareCodebook(format, codebook, effort);
+  const prepared = prepareCodebook(format, codebook, effort);
   const bytes = (weights.length / format.blockSize) * format.blockBytes;
   const at = 1 << 20;
   const row = at + (4 << 20);
   const src = row + (1 << 20);
   const dst = src + weights.byteLength + 64;
   reserve(dst + bytes + 64);
-  new Uint8Array(memory.buffer).set(image, at);
+  new Uint8Array(memory.buffer).set(prepared, at);
   new Float32Array(memory.buffer, src, weights.length).set(weights);
   if (importance) new Float32Array(memory.buffer, row, ROW).set(importance);
   const start = cpuSeconds();
-  kernels[`encode_${format.name}`](src, dst, weights.length / ROW, ROW, importance ? row : 0, at);
+  wasm.encoder(format.name)(src, dst, weights.length / ROW, ROW, importance ? row : 0, at);
   const middle = cpuSeconds();
-  kernels[`decode_${format.name}`](dst, src, weights.length / format.blockSize, at);
+  wasm.decoder(format.name)(dst, src, weights.length / format.blockSize, at);
   const end = cpuSeconds();
   const decoded = new Float32Array(memory.buffer, src, weights.length);
   let error = 0;

@@ -2,9 +2,8 @@
 // four and eight at a time (matrix-matrix). Cases take turns, so that a noisy machine hits all of them; medians.
 //
 //   npm run bench kernels
-import { readFileSync } from "node:fs";
 import { test } from "vitest";
-import { prepareDecoding } from "#dist/codecs/codebooks/codebook-prepare.js";
+import { prepareDecoding } from "#dist/codecs/codebooks/prepare-codebook.js";
 import { rowBytes } from "#dist/codecs/codec.js";
 import { findFormat, isCodebookFormat, resolveCodec } from "#dist/codecs/registry.js";
 import type { Layout } from "#dist/layouts/layout.js";
@@ -13,6 +12,7 @@ import { layoutTable } from "#dist/layouts/layout-table.js";
 import { pack } from "#dist/layouts/pack.js";
 import { isSuperKernel, kernelNumber } from "#dist/src/kernels/kernel-numbers.js";
 import { noise, someCodebook } from "../support/kernel-inputs.ts";
+import { wasmInstance } from "../support/wasm.ts";
 
 const FORMATS = (process.env["FORMATS"] ?? "q4_0 q8_0 iq4_nl q4_cb q4_K q5_K q6_K").split(" ");
 const ROWS = 512;
@@ -20,13 +20,8 @@ const ROW_LENGTH = 2048;
 const ROUNDS = 41;
 const WARM_UP = 6;
 
-interface Kernels {
-  quantize_activations(src: number, dst: number, rows: number, rowLength: number, isSuper: number): void;
-  kernel_gemm(...args: readonly number[]): void;
-}
-const memory = new WebAssembly.Memory({ initial: 512 });
-const module = new WebAssembly.Module(readFileSync(new URL("../../dist/quantize.wasm", import.meta.url)));
-const kernels = new WebAssembly.Instance(module, { env: { memory } }).exports as unknown as Kernels;
+const wasm = wasmInstance(512);
+const { memory } = wasm;
 const bytes = new Uint8Array(memory.buffer);
 const [TABLE, BOOK, SRC, ACTS, SCRATCH, OUT, PACKED] = [1, 2, 16, 32, 48, 64, 128].map((n) => n << 16) as [
   number,
@@ -65,9 +60,9 @@ function run({ layout, weights, activationRows, milliseconds }: Case): void {
   for (let row = 0; row < ROWS; row += 16) bytes.set(weights, PACKED + (row / 16) * weights.length);
   bytes.set(layoutTable(layout), TABLE);
   if (isCodebookFormat(format)) bytes.set(prepareDecoding(format, someCodebook(format)), BOOK);
-  kernels.quantize_activations(SRC, ACTS, activationRows, ROW_LENGTH, isSuperKernel(kernel) ? 1 : 0);
+  wasm.quantize_activations(SRC, ACTS, activationRows, ROW_LENGTH, isSuperKernel(kernel) ? 1 : 0);
   const start = performance.now();
-  kernels.kernel_gemm(kernel, PACKED, ROWS, ROW_LENGTH, TABLE, ACTS, activationRows, OUT, ROWS, BOOK, SCRATCH);
+  wasm.kernel_gemm(kernel, PACKED, ROWS, ROW_LENGTH, TABLE, ACTS, activationRows, OUT, ROWS, BOOK, SCRATCH);
   milliseconds.push(performance.now() - start);
 }
 

@@ -6,11 +6,10 @@
 //   MODEL=model.gguf TABLES=256 EFFORT=best npm run bench quality
 //
 // MODEL: a float model, or `gaussian` / `student` (5 degrees), a generated tensor of SIZE x SIZE (default 1024).
-import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { test } from "vitest";
 import { bitsPerWeight, type CodebookFormat, type Effort } from "#dist/codecs/codec.js";
-import { prepareCodebook } from "#dist/codecs/codebooks/codebook-prepare.js";
+import { prepareCodebook } from "#dist/codecs/codebooks/prepare-codebook.js";
 import { findFormat } from "#dist/codecs/registry.js";
 import { fitCodebook } from "#dist/src/fit/fit-codebook.js";
 import { FIXED_TABLE_NAMES, fixedTables } from "#dist/src/fit/fixed-tables.js";
@@ -19,6 +18,7 @@ import { planSample, sampledGroups } from "#dist/src/fit/sample.js";
 import { automaticTables } from "#dist/src/plan/table-count.js";
 import { openModel } from "#dist/src/open/open-model.js";
 import { readWeights } from "../support/read-weights.ts";
+import { wasmInstance } from "../support/wasm.ts";
 import { gaussian, uniform } from "../support/weights.ts";
 
 const MODEL = process.env["MODEL"] ?? fileURLToPath(new URL("../../fixtures/fable/fable-f16.gguf", import.meta.url));
@@ -46,12 +46,8 @@ interface Matrix {
   readonly rowLength: number;
 }
 
-const memory = new WebAssembly.Memory({ initial: 64 });
-const module = new WebAssembly.Module(readFileSync(new URL("../../dist/quantize.wasm", import.meta.url)));
-const kernels = new WebAssembly.Instance(module, { env: { memory } }).exports as Record<
-  string,
-  (...args: number[]) => void
->;
+const wasm = wasmInstance(64);
+const { memory } = wasm;
 
 interface Ggml {
   ggmlEncode(type: number, src: Float32Array, rowLength: number, imatrix?: Float32Array): Uint8Array;
@@ -81,28 +77,22 @@ function ours(
   const sample = take((row, from, to) => weights.subarray(row * rowLength + from, row * rowLength + to));
   const base = 1 << 20;
   reserve(base + fitBytes(format, sample.length, true) + 4096);
-  const steps = {
-    memory,
-    codebook_errors: kernels["codebook_errors"]!,
-    codebook_assign: kernels["codebook_assign"]!,
-    codebook_improve: kernels["codebook_improve"]!,
-  };
   const codebook = fitCodebook(format, sample, {
     tables,
     effort: EFFORT,
-    steps: moduleSteps(steps, base),
+    steps: moduleSteps(wasm, base),
     ...(fixed ? { fixedTables: fixed } : {}),
     ...(importance ? { importance: take((_, from, to) => importance.subarray(from, to)) } : {}),
   });
-  const image = prepareCodebook(format, codebook, EFFORT);
+  const prepared = prepareCodebook(format, codebook, EFFORT);
   const [at, row, src] = [base, base + (4 << 20), base + (5 << 20)] as const;
   const to = src + weights.byteLength + 64;
   reserve(to + bytes + 64);
-  new Uint8Array(memory.buffer).set(image, at);
+  new Uint8Array(memory.buffer).set(prepared, at);
   new Float32Array(memory.buffer, src, weights.length).set(weights);
   if (importance) new Float32Array(memory.buffer, row, rowLength).set(importance);
-  kernels[`encode_${format.name}`]!(src, to, rows, rowLength, importance ? row : 0, at);
-  kernels[`decode_${format.name}`]!(to, src, weights.length / blockSize, at);
+  wasm.encoder(format.name)!(src, to, rows, rowLength, importance ? row : 0, at);
+  wasm.decoder(format.name)!(to, src, weights.length / blockSize, at);
   const decoded = new Float32Array(memory.buffer, src, weights.length).slice();
   return [decoded, codebook.tables.byteLength + codebook.levels.byteLength];
 }

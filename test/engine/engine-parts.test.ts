@@ -1,4 +1,3 @@
-import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import type { Codebook } from "#dist/codecs/codec.js";
 import { QuantizeError } from "#dist/src/errors.js";
@@ -9,13 +8,10 @@ import type { Task } from "#dist/src/engine/worker/tasks.types.js";
 import { addErrorSums, cosineOf, nmseOf } from "#dist/src/verify/error-sums.js";
 import { formatHash, xxh64, xxh64Add, xxh64Finish, xxh64Start } from "#dist/src/verify/xxh64.js";
 import { randomWeights } from "../support/models.ts";
+import { wasmInstance } from "../support/wasm.ts";
 
-const memory = new WebAssembly.Memory({ initial: 32 });
-const module = new WebAssembly.Module(readFileSync(new URL("../../dist/quantize.wasm", import.meta.url)));
-const wasm = new WebAssembly.Instance(module, { env: { memory } }).exports as Record<
-  string,
-  (...a: number[]) => number
->;
+const wasm = wasmInstance(32);
+const { memory } = wasm;
 const [A, B, OUT] = [4 << 16, 12 << 16, 24 << 16] as const;
 
 describe("bands", () => {
@@ -102,7 +98,7 @@ describe("xxh64", () => {
         const part = bytes.subarray(start, start + step);
         xxh64Add(state, part);
         new Uint8Array(memory.buffer, A, part.length).set(part);
-        wasm["xxh64_add"]!(OUT, A, part.length);
+        wasm.xxh64_add(OUT, A, part.length);
       }
       expect(xxh64Finish(state)).toBe(expected);
       expect(xxh64Finish(twin)).toBe(expected);
@@ -127,11 +123,11 @@ describe("error sums", () => {
       new Float32Array(memory.buffer, A, a.length).set(a);
       new Float32Array(memory.buffer, B, b.length).set(b);
       const twin = new Float64Array(memory.buffer, OUT, 3).fill(0);
-      wasm["error_sums"]!(A, B, 2, rowLength, OUT);
+      wasm.error_sums(A, B, 2, rowLength, OUT);
       expect([...twin]).toEqual([...sums]);
       const exact = a.reduce((sum, x, i) => sum + (x - b[i]!) ** 2, 0);
       if (Number.isFinite(exact)) expect(Math.abs(sums[0]! - exact)).toBeLessThanOrEqual(exact * 1e-5);
-      expect(wasm["all_finite"]!(A, a.length)).toBe(a.every(Number.isFinite) ? 1 : 0);
+      expect(wasm.all_finite(A, a.length)).toBe(a.every(Number.isFinite) ? 1 : 0);
     }
   });
 

@@ -9,6 +9,7 @@ import { dequantize } from "#dist/src/jobs/dequantize.js";
 import type { Progress } from "#dist/src/engine/run-options.js";
 import type { ConversionReport } from "#dist/src/jobs/conversion.types.js";
 import { planMemory } from "#dist/src/engine/plan-memory.js";
+import { withEngine } from "#dist/src/engine/start-engine.js";
 import { runConversion } from "#dist/src/jobs/run-conversion.js";
 import { planConversion } from "#dist/src/plan/plan-conversion.js";
 import { quantize, type QuantizeOptions } from "#dist/src/jobs/quantize.js";
@@ -211,7 +212,8 @@ describe("what goes wrong leaves nothing behind", () => {
     const plan = planConversion(await openModel(input), { scheme: "q4_0" });
     writeGguf(input, new Map(), []);
     mkdirSync(at("shrinking"));
-    await expect(runConversion(plan, join(at("shrinking"), "out.gguf"))).rejects.toMatchObject({ code: "io" });
+    const run = withEngine({}, (engine) => runConversion(plan, join(at("shrinking"), "out.gguf"), {}, engine));
+    await expect(run).rejects.toMatchObject({ code: "io" });
     expect(readdirSync(at("shrinking"))).toEqual([]);
   });
 

@@ -7,8 +7,8 @@ import { importanceOf, KINDS, randomBytes } from "../support/weights.ts";
 import { ggmlDecode, ggmlEncode } from "./ggml.ts";
 
 const codecs = allFormats().filter((f): f is Codec => !isCodebookFormat(f) && f.ggmlType !== undefined);
-const uniform = codecs.filter((codec) => codec.kind === "uniform" && !["q8_1", "q8_K"].includes(codec.name));
-const encoders = codecs.filter((codec) => codec.encode && codec.name !== "q8_K" && codec.name !== "f32");
+const uniform = codecs.filter((codec) => codec.kind === "uniform" && !codec.isForActivations);
+const encoders = codecs.filter((codec) => codec.encode && !codec.isForActivations && codec.name !== "f32");
 
 /** NaN has many bit patterns, and which one comes out of arithmetic is the processor's business. */
 function firstDifference(got: Float32Array, expected: Float32Array): number {

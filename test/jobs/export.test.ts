@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, describe, expect, test } from "vitest";
 import { exportModel } from "#dist/src/jobs/export-model.js";
+import { isFallback } from "#dist/src/plan/reason.js";
 import { planExport } from "#dist/src/plan/plan-export.js";
 import { quantize } from "#dist/src/jobs/quantize.js";
 import type { Model } from "#dist/src/read/model.js";
@@ -98,7 +99,7 @@ describe("planned", () => {
     const model = describeModel({ name: "odd", layers: 1, width: 96, feedForward: 160, heads: 4, valueHeads: 4 });
     const tensors = model.tensors.map((tensor) => (tensor.shape.length > 1 ? { ...tensor, codec: "q5_cb" } : tensor));
     const planned = planExport({ ...model, tensors }).tensors.filter(({ tensor }) => tensor.codec === "q5_cb");
-    expect(planned.map(({ codec, isFallback }) => ({ codec, isFallback }))).toEqual(
+    expect(planned.map(({ codec, reason }) => ({ codec, isFallback: isFallback(reason) }))).toEqual(
       planned.map(() => ({ codec: "q5_1", isFallback: true })),
     );
   });

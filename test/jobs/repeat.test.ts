@@ -4,8 +4,9 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, expect, test } from "vitest";
 import { applyRecipe } from "#dist/src/plan/apply-recipe.js";
-import { readRecipe } from "#dist/src/plan/recipes/read-recipe.js";
 import { quantize } from "#dist/src/jobs/quantize.js";
+import { formatRecipe, parseRecipe, readRecipe } from "#dist/src/jobs/recipe-files.js";
+import { findScheme } from "#dist/src/plan/recipes/schemes.js";
 import { readManifest } from "#dist/src/open/read-manifest.js";
 import { writeLegacyImatrix } from "../support/models.ts";
 
@@ -24,7 +25,7 @@ test("a manifest is enough to make the same file again", async () => {
       `rules:\n  - attn_q=q4_cb@4x8\n  - { role: ffn_up, layers: 1, type: q8_0, layout: rows }\n`,
   );
   const make = async (from: string, output: string): Promise<Buffer> => {
-    const { options, ...run } = applyRecipe(readRecipe(from), from);
+    const { options, ...run } = applyRecipe(await readRecipe(from), from);
     await quantize({ input: FABLE, output, threads: 2, ...options, ...run });
     return readFileSync(output);
   };
@@ -33,4 +34,9 @@ test("a manifest is enough to make the same file again", async () => {
   writeFileSync(manifest, JSON.stringify(await readManifest(join(folder, "a.gguf"))));
   const second = await make(manifest, join(folder, "b.gguf"));
   expect(second.equals(first)).toBe(true);
+});
+
+test("a recipe survives being printed and parsed", async () => {
+  const recipe = { scheme: findScheme("q4_k_m"), layout: "8x8", pure: true };
+  expect(await parseRecipe(await formatRecipe(recipe), "r")).toEqual(recipe);
 });

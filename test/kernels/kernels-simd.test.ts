@@ -1,37 +1,19 @@
-import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
-import { prepareDecoding } from "#dist/codecs/codebooks/codebook-prepare.js";
+import { prepareDecoding } from "#dist/codecs/codebooks/prepare-codebook.js";
 import { rowBytes } from "#dist/codecs/codec.js";
 import { allFormats, isCodebookFormat } from "#dist/codecs/registry.js";
 import { layoutTable } from "#dist/layouts/layout-table.js";
 import { pack } from "#dist/layouts/pack.js";
 import { layoutsOf } from "#dist/layouts/registry.js";
 import { gemm } from "#dist/src/kernels/gemm.js";
-import { isSuperKernel, kernelNumber, kernelScratchBytes, preparedRowBytes } from "#dist/src/kernels/kernel-numbers.js";
+import { expandedRowBytes, isSuperKernel, kernelNumber, kernelScratchBytes } from "#dist/src/kernels/kernel-numbers.js";
 import { quantizeActivations, readActivations } from "#dist/src/kernels/quantize-activations.js";
 import { findView } from "#dist/src/kernels/views.js";
 import { noise, someCodebook } from "../support/kernel-inputs.ts";
+import { wasmInstance } from "../support/wasm.ts";
 
-interface KernelExports {
-  quantize_activations(src: number, dst: number, rows: number, rowLength: number, isSuper: number): void;
-  kernel_gemm(
-    kernel: number,
-    packed: number,
-    rows: number,
-    rowLength: number,
-    table: number,
-    acts: number,
-    actRows: number,
-    out: number,
-    outStride: number,
-    codebook: number,
-    scratch: number,
-  ): void;
-}
-
-const memory = new WebAssembly.Memory({ initial: 64 });
-const module = new WebAssembly.Module(readFileSync(new URL("../../dist/quantize.wasm", import.meta.url)));
-const twin = new WebAssembly.Instance(module, { env: { memory } }).exports as unknown as KernelExports;
+const wasm = wasmInstance(64);
+const { memory } = wasm;
 const bytes = new Uint8Array(memory.buffer);
 const [TABLE, BOOK, SRC, ACTS, PACKED, OUT, SCRATCH] = [1, 2, 4, 8, 16, 32, 48].map((n) => n << 16) as [
   number,
@@ -55,9 +37,9 @@ describe("activations: the twin has the definition's codes, sums and scales", ()
       const isSuper = kind === "q8_K";
       const want = readActivations(kind, quantizeActivations(kind, x, ROW_LENGTH), ROW_LENGTH);
       new Float32Array(memory.buffer, SRC, x.length).set(x);
-      twin.quantize_activations(SRC, ACTS, 3, ROW_LENGTH, isSuper ? 1 : 0);
+      wasm.quantize_activations(SRC, ACTS, 3, ROW_LENGTH, isSuper ? 1 : 0);
       for (let row = 0; row < 3; row++) {
-        const at = ACTS + row * preparedRowBytes(ROW_LENGTH, isSuper);
+        const at = ACTS + row * expandedRowBytes(ROW_LENGTH, isSuper);
         const codes = new Int16Array(memory.buffer, at, ROW_LENGTH);
         const sums = new Int16Array(memory.buffer, at + ROW_LENGTH * 2, ROW_LENGTH / 16);
         const blocks = ROW_LENGTH / (isSuper ? 256 : 32);
@@ -98,10 +80,10 @@ describe("kernels: the twin has the definition's bits, for any bytes, in every l
           const want = new Float32Array(actRows * rows);
           gemm({ layout, bytes: packed, rows, rowLength: ROW_LENGTH, codebook }, acts, want);
           new Float32Array(memory.buffer, SRC, x.length).set(x);
-          twin.quantize_activations(SRC, ACTS, actRows, ROW_LENGTH, isSuper ? 1 : 0);
+          wasm.quantize_activations(SRC, ACTS, actRows, ROW_LENGTH, isSuper ? 1 : 0);
           const end = SCRATCH + kernelScratchBytes(actRows);
           bytes.fill(0x5a, SCRATCH, end + 64);
-          twin.kernel_gemm(kernel, PACKED, rows, ROW_LENGTH, TABLE, ACTS, actRows, OUT, rows, BOOK, SCRATCH);
+          wasm.kernel_gemm(kernel, PACKED, rows, ROW_LENGTH, TABLE, ACTS, actRows, OUT, rows, BOOK, SCRATCH);
           const got = new Float32Array(memory.buffer, OUT, want.length);
           expect([...got]).toEqual([...want]);
           expect(bytes.subarray(end, end + 64).every((byte) => byte === 0x5a)).toBe(true);

@@ -3,14 +3,17 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { bitOrderTable } from "#dist/layouts/bit-orders.js";
 import { CATALOGUE } from "#dist/layouts/catalogue.js";
+import { COMPAT_TYPES } from "#dist/layouts/compat.js";
 import { elementParts } from "#dist/layouts/element-bits.js";
 import { locate } from "#dist/layouts/locate.js";
-import { findLayout, LAYOUT_NAMES, layoutsOf } from "#dist/layouts/registry.js";
+import { ROW_MULTIPLE } from "#dist/layouts/layout.js";
+import { findLayout, LAYOUT_NAMES, layoutsOf, parseShape } from "#dist/layouts/registry.js";
 import { layoutTable } from "#dist/layouts/layout-table.js";
 import { pack, unpack } from "#dist/layouts/pack.js";
 import { allFormats, findFormat } from "#dist/codecs/registry.js";
 import { rowBytes } from "#dist/codecs/codec.js";
 import { noise } from "../support/kernel-inputs.ts";
+import { wasmInstance } from "../support/wasm.ts";
 
 const GOLDEN = new URL("../../fixtures/golden/", import.meta.url);
 const ROWS = 16;
@@ -20,21 +23,20 @@ const golden = (path: string): Uint8Array => new Uint8Array(readFileSync(new URL
 const layouts = allFormats().flatMap((format) => layoutsOf(format));
 const named = layouts.map((layout) => [`${layout.format.name} ${layout.name}`, layout] as const);
 
-interface PackExports {
-  pack_rows(src: number, dst: number, groups: number, blocksPerRow: number, table: number): void;
-  unpack_rows(src: number, dst: number, groups: number, blocksPerRow: number, table: number): void;
-}
-const memory = new WebAssembly.Memory({ initial: 32 });
-const module = new WebAssembly.Module(readFileSync(new URL("../../dist/quantize.wasm", import.meta.url)));
-const twin = new WebAssembly.Instance(module, { env: { memory } }).exports as unknown as PackExports;
+const wasm = wasmInstance(32);
 const [TABLE, FROM, TO] = [1 << 18, 1 << 19, 1 << 20];
 
-function twinRun(verb: keyof PackExports, layout: (typeof layouts)[number], src: Uint8Array, rows: number): Uint8Array {
-  const bytes = new Uint8Array(memory.buffer);
+function twinRun(
+  verb: "pack_rows" | "unpack_rows",
+  layout: (typeof layouts)[number],
+  src: Uint8Array,
+  rows: number,
+): Uint8Array {
+  const bytes = new Uint8Array(wasm.memory.buffer);
   bytes.set(layoutTable(layout), TABLE);
   bytes.set(src, FROM);
   bytes.fill(0xa5, TO, TO + src.length + 64);
-  twin[verb](FROM, TO, rows / layout.rowsPerGroup, src.length / rows / layout.format.blockBytes, TABLE);
+  wasm[verb](FROM, TO, rows / layout.rowsPerGroup, src.length / rows / layout.format.blockBytes, TABLE);
   expect(bytes.subarray(TO + src.length, TO + src.length + 64).every((byte) => byte === 0xa5)).toBe(true);
   return bytes.slice(TO, TO + src.length);
 }
@@ -85,6 +87,16 @@ describe("unpacking is the inverse of packing, for any bytes", () => {
         { numRuns: 5 },
       );
     });
+});
+
+test("every layout that ggml makes has a golden file", () => {
+  const made = new Set(readdirSync(new URL("layouts/", GOLDEN)).map((file) => file.replace(/^[^.]+\.|\.bin$/g, "")));
+  // ik_llama.cpp's R8 types, and activations (test/kernels compares those).
+  const others = COMPAT_TYPES.filter(({ id }) => id > 200).map((type) => `${type.format}_${type.layout}`);
+  const expected = CATALOGUE.flatMap(({ format, shapes }) => shapes.map((shape) => `${format}_${shape}`));
+  expect([...made].sort()).toEqual(
+    expected.filter((name) => !others.includes(name) && !name.startsWith("q8_K")).sort(),
+  );
 });
 
 describe("an element is where locate says", () => {
@@ -141,6 +153,13 @@ test("bit orders are permutations", () => {
       }
 });
 
+test("groups of every layout divide the rows at which work is cut, and a shape whose groups do not is refused", () => {
+  for (const { rowsPerGroup } of layouts) expect(ROW_MULTIPLE % rowsPerGroup).toBe(0);
+  expect(parseShape("16x1")).toEqual({ rowsPerGroup: 16, chunk: 1 });
+  expect(() => parseShape("12x4")).toThrow("layout 12x4: 16 rows");
+  expect(() => parseShape("32x4")).toThrow(RangeError);
+});
+
 test("sizes that do not fit are refused by name", () => {
   const format = { ...SAMPLE };
   const layout = findLayout(format, "4x4")!;
@@ -155,6 +174,7 @@ test("sizes that do not fit are refused by name", () => {
 const SAMPLE = {
   name: "q4_0",
   kind: "uniform",
+  about: "four bits",
   blockSize: 32,
   blockBytes: 18,
   fields: [

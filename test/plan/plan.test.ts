@@ -1,7 +1,8 @@
 import { describe, expect, test } from "vitest";
 import { QuantizeError } from "#dist/src/errors.js";
 import { planConversion } from "#dist/src/plan/plan-conversion.js";
-import type { Plan, PlanOptions } from "#dist/src/plan/plan.js";
+import type { Plan, PlanOptions, TensorPlan } from "#dist/src/plan/plan.js";
+import { isFallback, reasonText } from "#dist/src/plan/reason.js";
 import { outputPaths } from "#dist/src/plan/split-outputs.js";
 import { inOutputOrder } from "#dist/src/plan/tensor-order.js";
 import type { Model, Tensor } from "#dist/src/read/model.js";
@@ -12,7 +13,11 @@ const LLAMA: ModelShape = { name: "llama", layers: 16, width: 256, feedForward: 
 const stories = describeModel(STORIES);
 const llama = describeModel(LLAMA);
 
-const find = (plan: Plan, name: string) => plan.tensors.find((t) => t.tensor.name === `${name}.weight`)!;
+/** A planned tensor with its reason in words. */
+const inWords = (planned: TensorPlan) => ({
+  ...{ ...planned, reason: reasonText(planned.reason), isFallback: isFallback(planned.reason) },
+});
+const find = (plan: Plan, name: string) => inWords(plan.tensors.find((t) => t.tensor.name === `${name}.weight`)!);
 const codecOf = (model: Model, options: PlanOptions, name: string) => find(planConversion(model, options), name).codec;
 const withTensors = (model: Model, change: (tensor: Tensor) => Partial<Tensor>): Model => ({
   ...model,
@@ -110,7 +115,7 @@ describe("what is quantized", () => {
     const byteLength = 2 * shape.reduce((a, b) => a * b, 1);
     const tensor = { name, shape, codec: "f16", layout: "rows", extents: [{ file: 0, byteOffset: 0, byteLength }] };
     const [planned] = planConversion({ ...stories, tensors: [tensor] }, { scheme: "q8_0" }).tensors;
-    expect(planned).toMatchObject({ reason, codec: reason === "scheme" ? "q8_0" : "f16" });
+    expect(inWords(planned!)).toMatchObject({ reason, codec: reason === "scheme" ? "q8_0" : "f16" });
   });
   test("small tensors of a safetensors model become f32", () => {
     const model = withTensors({ ...stories, format: "safetensors" }, () => ({ codec: "bf16" }));

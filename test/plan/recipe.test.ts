@@ -1,13 +1,17 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
 import { QuantizeError } from "#dist/src/errors.js";
 import { applyRecipe } from "#dist/src/plan/apply-recipe.js";
-import { formatRecipe, recipeForModel } from "#dist/src/plan/format-recipe.js";
+import { formatRecipe } from "#dist/src/plan/format-recipe.js";
 import { planConversion } from "#dist/src/plan/plan-conversion.js";
 import type { Plan, PlanOptions } from "#dist/src/plan/plan.js";
+import { isFallback, reasonText } from "#dist/src/plan/reason.js";
+import { recipeForModel } from "#dist/src/plan/recipe-for-model.js";
 import { parseRecipe, readRecipe } from "#dist/src/plan/recipes/read-recipe.js";
+import type { Recipe, RuleConditions } from "#dist/src/plan/recipes/recipe.types.js";
+import { CONDITION_NAMES, RULE_CONDITIONS } from "#dist/src/plan/recipes/rule-conditions.js";
 import { allSchemes, findScheme } from "#dist/src/plan/recipes/schemes.js";
 import { parseTensorRule } from "#dist/src/plan/recipes/tensor-rule.js";
 import { describeModel, writeLegacyImatrix } from "../support/models.ts";
@@ -16,6 +20,7 @@ const folder = mkdtempSync(join(tmpdir(), "recipe-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 const model = describeModel({ name: "m", layers: 4, width: 256, feedForward: 512, heads: 8, valueHeads: 4 });
+const QUERY = "blk.0.attn_q.weight";
 const decided = (plan: Plan) => plan.tensors.map((t) => [t.tensor.name, t.codec, t.layout, t.tables]);
 const typeOf = (plan: Plan, name: string) => plan.tensors.find((t) => t.tensor.name === name)!.codec;
 const plan = (options: PlanOptions) => planConversion(model, options);
@@ -35,7 +40,7 @@ describe("rules", () => {
     const result = plan({ scheme: "q8_0", rules: ["blk\\.0\\.ffn_down=f16", "ffn_down=q4_0@4x4", "attn_q=@4x4"] });
     expect(typeOf(result, "blk.0.ffn_down.weight")).toBe("f16");
     expect(result.tensors.find((t) => t.tensor.name === "blk.1.ffn_down.weight")).toMatchObject({
-      ...{ codec: "q4_0", layout: "4x4", reason: "rule 2" },
+      ...{ codec: "q4_0", layout: "4x4", reason: { code: "chosen", chooser: { by: "rule", number: 2 } } },
     });
     expect(result.tensors.find((t) => t.tensor.name === "blk.1.attn_q.weight")).toMatchObject({
       ...{ codec: "q8_0", layout: "4x4" },
@@ -59,7 +64,8 @@ describe("rules", () => {
     const result = planConversion(mixed, { scheme: read });
     expect(typeOf(result, "blk.1.ffn_up.weight")).toBe("q5_K");
     expect(typeOf(result, "blk.1.attn_q.weight")).toBe("f16");
-    expect(result.tensors.find((t) => t.tensor.name === "blk.1.ffn_up.weight")!.reason).toBe("from q4_K");
+    const { reason } = result.tensors.find((t) => t.tensor.name === "blk.1.ffn_up.weight")!;
+    expect(reasonText(reason)).toBe("from q4_K");
     expect(failure(() => planConversion(mixed, { scheme: "q5_k" })).message).toContain("--allow-requantize");
     const wrong = failure(() => parseRecipe("scheme: q4_0\nrules:\n  - { from: q4_kb, type: q8_0 }\n", "r.yaml"));
     expect(wrong.message).toMatch(/^r\.yaml:3:5: unknown stored type of rule 1 "q4_kb"; did you mean "q4_/);
@@ -82,9 +88,8 @@ describe("rules", () => {
   });
   test("keep leaves a tensor as it is stored", () => {
     const result = plan({ scheme: "q8_0", rules: ["attn_v=keep"] });
-    expect(result.tensors.find((t) => t.tensor.name === "blk.0.attn_v.weight")).toMatchObject({
-      ...{ codec: "f16", reason: "rule 1: keep", isFallback: false },
-    });
+    const { codec, reason } = result.tensors.find((t) => t.tensor.name === "blk.0.attn_v.weight")!;
+    expect([codec, reasonText(reason), isFallback(reason)]).toEqual(["f16", "rule 1: keep", false]);
   });
   test("output and embedding types come before rules", () => {
     const result = plan({
@@ -95,7 +100,50 @@ describe("rules", () => {
     });
     expect([typeOf(result, "output.weight"), typeOf(result, "token_embd.weight")]).toEqual(["q8_0", "f16"]);
     const left = plan({ scheme: "q4_0", leaveOutput: true });
-    expect(left.tensors[0]).toMatchObject({ codec: "f16", reason: "kept: --leave-output" });
+    expect(left.tensors[0]).toMatchObject({ codec: "f16", reason: { code: "output-left" } });
+    expect(reasonText(left.tensors[0]!.reason)).toBe("kept: --leave-output");
+  });
+});
+
+describe("a condition", () => {
+  const values = { names: "f16", pattern: "attn", roles: "attn_q", layers: 2, count: 1, flag: true };
+  const rule = {
+    ...Object.fromEntries(CONDITION_NAMES.map((name) => [name, values[RULE_CONDITIONS[name].takes]])),
+    ...{ type: "q4_0", layout: "4x4", tables: 16 },
+  };
+  const scheme = { name: "all", type: "q8_0", rules: [rule] };
+
+  test("is kept by manifests, and read again, whichever it is", () => {
+    const { recipe } = plan({ scheme, allowUnmatchedRules: true });
+    expect((recipe.scheme as Recipe).rules).toEqual([rule]);
+    expect((parseRecipe(JSON.stringify(recipe), "r").scheme as Recipe).rules).toEqual([rule]);
+  });
+  test("is tried, whichever it is", () => {
+    // True of the first layer's queries; false of everything where one condition asks for another value.
+    const others = { names: "q4_K", pattern: "ffn", roles: "ffn_up", layers: 0, count: 3, flag: false };
+    const holding = {
+      ...{ from: "f16", match: "attn_q", role: "attn_q", layers: 1, gqa: 2, experts: 0, imatrix: false },
+      ...{ architecture: "llama", is70B: false, stacked: false, rowsFit: true },
+    } satisfies Record<keyof RuleConditions, unknown>;
+    const codecs = (conditions: object) =>
+      typeOf(
+        plan({ scheme: { ...scheme, rules: [{ ...conditions, type: "q4_0" }] }, allowUnmatchedRules: true }),
+        QUERY,
+      );
+    expect(codecs(holding)).toBe("q4_0");
+    for (const name of CONDITION_NAMES) {
+      const { takes } = RULE_CONDITIONS[name];
+      const other = takes === "flag" ? !holding[name] : others[takes];
+      expect([name, codecs({ ...holding, [name]: other })]).toEqual([name, "q8_0"]);
+    }
+  });
+  test("is explained in printed recipes and on the page, whichever it is", () => {
+    const text = formatRecipe({ scheme });
+    const page = readFileSync(new URL("../../docs/recipes.md", import.meta.url), "utf8");
+    for (const name of CONDITION_NAMES) {
+      expect(text).toMatch(new RegExp(`^# +${name} .*\\w`, "m"));
+      expect(page).toMatch(new RegExp(`^\\| \`${name}\` +\\| \\S`, "m"));
+    }
   });
 });
 

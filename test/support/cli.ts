@@ -16,10 +16,17 @@ export interface CliResult {
   readonly stderr: string;
 }
 
+export interface CliOptions {
+  readonly cwd?: string;
+  readonly env?: NodeJS.ProcessEnv;
+  /** Where the program was built, this checkout by default. */
+  readonly root?: string;
+}
+
 /** `quantize ...args`, in a folder of its own when `cwd` is given. */
-export function cli(args: readonly string[], options: { cwd?: string; env?: NodeJS.ProcessEnv } = {}): CliResult {
+export function cli(args: readonly string[], options: CliOptions = {}): CliResult {
   const env = { ...process.env, NO_COLOR: undefined, FORCE_COLOR: undefined, COLUMNS: undefined, ...options.env };
-  const result = spawnSync(process.execPath, [join(ROOT, "dist/bin/quantize.js"), ...args], {
+  const result = spawnSync(process.execPath, [join(options.root ?? ROOT, "dist/bin/quantize.js"), ...args], {
     encoding: "utf8",
     ...(options.cwd !== undefined && { cwd: options.cwd }),
     env,

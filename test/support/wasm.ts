@@ -3,52 +3,67 @@
  */
 import { readFileSync } from "node:fs";
 import { rowBytes, type Codec, type EncodeOptions } from "#dist/codecs/codec.js";
-
-type Kernel = (...args: number[]) => void;
+import {
+  instantiateWasm,
+  type DecodeExport,
+  type EncodeExport,
+  type WasmInstance,
+} from "#dist/src/wasm/wasm-exports.js";
 
 const PAGE = 65536;
 const PADDING = 64;
 const GUARD = 0xa5;
 
-export const memory = new WebAssembly.Memory({ initial: 2 });
-const module = new WebAssembly.Module(readFileSync(new URL("../../dist/quantize.wasm", import.meta.url)));
-const instance = new WebAssembly.Instance(module, { env: { memory } });
+/** The module as it was built. */
+export const wasmModule = new WebAssembly.Module(readFileSync(new URL("../../dist/quantize.wasm", import.meta.url)));
 
-/** The module's exported functions by name. */
-export const kernels = instance.exports as Record<string, Kernel | undefined>;
+/** An instance of its own for tests that lay out the memory themselves. */
+export function wasmInstance(pages: number): WasmInstance {
+  return instantiateWasm(wasmModule, new WebAssembly.Memory({ initial: pages }));
+}
+
+/** The instance that `place` gives room in. */
+export const wasm = wasmInstance(2);
+export const { memory } = wasm;
 
 /** Static data of the module stays below this address: one page. */
 export const HEAP_START = PAGE;
 
 /** The twin of a codec as a codec, or undefined when the module exports neither side. */
 export function wasmTwin(codec: Codec): Pick<Codec, "encode" | "decode"> | undefined {
-  const encodeKernel = kernels[`encode_${codec.name}`];
-  const decodeKernel = kernels[`decode_${codec.name}`];
-  if (encodeKernel === undefined && decodeKernel === undefined) return undefined;
+  const encode = wasm.encoder(codec.name);
+  const decode = wasm.decoder(codec.name);
+  if (encode === undefined && decode === undefined) return undefined;
   return {
-    ...(encodeKernel && codec.encode ? { encode: (...args) => runEncoder(codec, encodeKernel, ...args) } : {}),
-    decode: decodeKernel ? (src, dst) => runDecoder(codec, decodeKernel, src, dst) : codec.decode,
+    ...(encode && codec.encode ? { encode: (...args) => runEncoder(codec, encode, ...args) } : {}),
+    decode: decode ? (src, dst) => runDecoder(codec, decode, src, dst) : codec.decode,
   };
 }
 
-function runEncoder(codec: Codec, kernel: Kernel, src: Float32Array, dst: Uint8Array, options: EncodeOptions): void {
+function runEncoder(
+  codec: Codec,
+  encode: EncodeExport,
+  src: Float32Array,
+  dst: Uint8Array,
+  options: EncodeOptions,
+): void {
   const { rowLength, importance } = options;
   const size = rowBytes(codec, src.length);
   const [srcAt, importanceAt, dstAt] = place([src.byteLength, importance?.byteLength ?? 0, size]);
   new Uint8Array(memory.buffer).set(new Uint8Array(src.buffer, src.byteOffset, src.byteLength), srcAt);
   if (importance) new Float32Array(memory.buffer, importanceAt, importance.length).set(importance);
   const guard = new Uint8Array(memory.buffer, dstAt! + size, PADDING).fill(GUARD);
-  kernel(srcAt!, dstAt!, src.length / rowLength, rowLength, importance ? importanceAt! : 0);
+  encode(srcAt!, dstAt!, src.length / rowLength, rowLength, importance ? importanceAt! : 0);
   if (guard.subarray(16).some((byte) => byte !== GUARD)) throw new Error(`encode_${codec.name} wrote past its end`);
   dst.set(new Uint8Array(memory.buffer, dstAt, size));
 }
 
-function runDecoder(codec: Codec, kernel: Kernel, src: Uint8Array, dst: Float32Array): void {
+function runDecoder(codec: Codec, decode: DecodeExport, src: Uint8Array, dst: Float32Array): void {
   const blocks = src.length / codec.blockBytes;
   const size = blocks * codec.blockSize * 4;
   const [srcAt, dstAt] = place([src.length, size]);
   new Uint8Array(memory.buffer).set(src, srcAt);
-  kernel(srcAt!, dstAt!, blocks);
+  decode(srcAt!, dstAt!, blocks);
   new Uint8Array(dst.buffer, dst.byteOffset, size).set(new Uint8Array(memory.buffer, dstAt, size));
 }
 

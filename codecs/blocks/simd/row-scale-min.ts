@@ -1,7 +1,7 @@
 // Eight blocks of 32 of one row in eight lanes, with importance (q4_1, q5_1).
 import { f16BitsOfScales } from "../../simd/half";
 import { weighByImportance, searchedSixteen } from "../../k-quants/simd/k-blocks";
-import { BASES, HALF, INVERSES, MINS, SCALES, W, X, searchFirstSlot } from "../../k-quants/simd/k-scale-min";
+import { BASES, HALF, INVERSES, MINS, SCALES, ERROR_WEIGHTS, X, searchFirstSlot } from "../../k-quants/simd/k-scale-min";
 import { transpose } from "../../simd/lanes";
 
 /** Halves: the scales of the eight blocks, then their minima, in the lower two bytes of each four. */
@@ -13,8 +13,8 @@ export function searchEight(src: usize, importance: usize, blocks: i32, meanSqua
   const last = <usize>(blocks - 1) << 7;
   transposeFour(src, 0, last, X);
   transposeFour(src, 512, last, X + HALF);
-  transposeFour(importance, 0, last, W);
-  transposeFour(importance, 512, last, W + HALF);
+  transposeFour(importance, 0, last, ERROR_WEIGHTS);
+  transposeFour(importance, 512, last, ERROR_WEIGHTS + HALF);
   weighByImportance(32, meanSquare, SCALES);
   searchFirstSlot(32, maxCode, -0.9, 0.05, 36, false);
   v128.store(HALVES, f16BitsOfScales(v128.load(SCALES)));

@@ -1,14 +1,14 @@
-// Codes to and from the bytes of blocks: see codebook-codes.ts.
-import { CODE_BITS, DIMENSION, GROUP_SIZE, LEVELS, POINTS, TABLES, word } from "./codebook-image";
+// Codes to and from the bytes of blocks: twin of ../codebook-codes.ts, and of the decoder in ../codebook-format.ts.
+import { CODE_BITS, DIMENSION, GROUP_SIZE, LEVELS, POINTS, TABLES, word } from "./prepared-codebook";
 
 /** Writes the codes of a block. */
 // @ts-ignore: decorator
 @inline
-export function packCodes(image: usize, codes: usize, dst: usize): void {
-  const groupSize = <usize>word(image, GROUP_SIZE);
-  const bits = word(image, CODE_BITS);
+export function packCodes(prepared: usize, codes: usize, dst: usize): void {
+  const groupSize = <usize>word(prepared, GROUP_SIZE);
+  const bits = word(prepared, CODE_BITS);
   const spans = groupSize >> 5;
-  if (word(image, DIMENSION) == 2) {
+  if (word(prepared, DIMENSION) == 2) {
     for (let span: usize = 0; span < spans; span++) {
       const c = codes + (span << 4);
       const low = load<u64>(c), high = load<u64>(c, 8);
@@ -52,14 +52,14 @@ function storeProduct(dst: usize, entries: v128, level: f32): void {
 }
 
 /** Whole blocks to f32. */
-export function decodeBlocks(src: usize, dst: usize, blocks: i32, image: usize): void {
-  const groupSize = <usize>word(image, GROUP_SIZE);
-  const dimension = <usize>word(image, DIMENSION);
-  const points = <usize>word(image, POINTS);
-  const bits = <usize>word(image, CODE_BITS);
+export function decodeBlocks(src: usize, dst: usize, blocks: i32, prepared: usize): void {
+  const groupSize = <usize>word(prepared, GROUP_SIZE);
+  const dimension = <usize>word(prepared, DIMENSION);
+  const points = <usize>word(prepared, POINTS);
+  const bits = <usize>word(prepared, CODE_BITS);
   const blockBytes: usize = 2 + (groupSize / dimension / 8) * bits;
-  const levels = image + <usize>word(image, LEVELS);
-  const tables = image + <usize>word(image, TABLES);
+  const levels = prepared + <usize>word(prepared, LEVELS);
+  const tables = prepared + <usize>word(prepared, TABLES);
   const spans = groupSize >> 5;
   const lowBytes: usize = bits == 3 ? 8 : 16 / dimension;
   const count: usize = 32 / dimension, half: usize = count >> 1;

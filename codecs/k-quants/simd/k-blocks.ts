@@ -1,7 +1,7 @@
 // What the twins of the K-quants share around their searches; twin of ../k-groups.ts and ../k-scales.ts.
 import { f16BitsOfF32, f32OfF16Bits } from "../../simd/half";
 import { transpose } from "../../simd/lanes";
-import { HALF, nearestCode, W, X } from "./k-scale-min";
+import { HALF, nearestCode, ERROR_WEIGHTS, X } from "./k-scale-min";
 
 /** The codes of one super-block, a byte each. */
 export const CODES: usize = memory.data(256, 16);
@@ -23,7 +23,9 @@ export function storeScale(at: usize, value: f32): f32 {
   return f32x4.extract_lane(f32OfF16Bits(i32x4.splat(bits)), 0);
 }
 
-/** Transposes eight groups of 32 floats, or eight of 16 (`groupBytes` 128 or 64), into X or W of the search. */
+/**
+ * Transposes eight groups of 32 floats, or eight of 16 (`groupBytes` 128 or 64), into X or ERROR_WEIGHTS of the search.
+ */
 // @ts-ignore: decorator
 @inline
 export function loadGroups(src: usize, groupBytes: usize, dst: usize): void {
@@ -33,9 +35,9 @@ export function loadGroups(src: usize, groupBytes: usize, dst: usize): void {
   transpose(src, src + groupBytes, src + 2 * groupBytes, src + 3 * groupBytes, count, dst + HALF);
 }
 
-/** Weights of the error in a slot, unweighted groups of 32: the group's root mean square plus |x|. */
+/** Error weights of a slot without importance, groups of 32: the group's root mean square plus |x|. */
 export function weighByMagnitude(slot: usize): void {
-  const xs = X + slot, ws = W + slot;
+  const xs = X + slot, errorWeights = ERROR_WEIGHTS + slot;
   let sum0 = f32x4.splat(0), sum1 = sum0;
   for (let at: usize = 0; at < 512; at += 16) {
     const x0 = v128.load(xs + at), x1 = v128.load(xs + at, HALF);
@@ -44,21 +46,21 @@ export function weighByMagnitude(slot: usize): void {
   }
   const rms0 = f32x4.sqrt(f32x4.div(sum0, f32x4.splat(32))), rms1 = f32x4.sqrt(f32x4.div(sum1, f32x4.splat(32)));
   for (let at: usize = 0; at < 512; at += 16) {
-    v128.store(ws + at, f32x4.add(rms0, f32x4.abs(v128.load(xs + at))));
-    v128.store(ws + at, f32x4.add(rms1, f32x4.abs(v128.load(xs + at, HALF))), HALF);
+    v128.store(errorWeights + at, f32x4.add(rms0, f32x4.abs(v128.load(xs + at))));
+    v128.store(errorWeights + at, f32x4.add(rms1, f32x4.abs(v128.load(xs + at, HALF))), HALF);
   }
 }
 
-/** Turns the importance in a slot's W into importance * sqrt(spread + x^2) and stores the groups' sums. */
+/** Turns the importance in a slot's ERROR_WEIGHTS into importance * sqrt(spread + x^2) and stores the groups' sums. */
 export function weighByImportance(count: i32, spread: f32, sums: usize, slot: usize = 0): void {
-  const mean = f32x4.splat(spread), xs = X + slot, ws = W + slot;
+  const mean = f32x4.splat(spread), xs = X + slot, errorWeights = ERROR_WEIGHTS + slot;
   let sum0 = f32x4.splat(0), sum1 = sum0;
   for (let at: usize = 0, end = <usize>count << 4; at < end; at += 16) {
     const x0 = v128.load(xs + at), x1 = v128.load(xs + at, HALF);
-    const w0 = f32x4.mul(v128.load(ws + at), f32x4.sqrt(f32x4.add(mean, f32x4.mul(x0, x0))));
-    const w1 = f32x4.mul(v128.load(ws + at, HALF), f32x4.sqrt(f32x4.add(mean, f32x4.mul(x1, x1))));
-    v128.store(ws + at, w0);
-    v128.store(ws + at, w1, HALF);
+    const w0 = f32x4.mul(v128.load(errorWeights + at), f32x4.sqrt(f32x4.add(mean, f32x4.mul(x0, x0))));
+    const w1 = f32x4.mul(v128.load(errorWeights + at, HALF), f32x4.sqrt(f32x4.add(mean, f32x4.mul(x1, x1))));
+    v128.store(errorWeights + at, w0);
+    v128.store(errorWeights + at, w1, HALF);
     sum0 = f32x4.add(sum0, w0);
     sum1 = f32x4.add(sum1, w1);
   }

@@ -3,20 +3,20 @@ import {
   CODES, loadGroups, nearestIntOf, packScalesAndMins, recodeSixteen, searchedSixteen, storeScale,
   unpackScalesAndMins, weighByImportance, weighByMagnitude,
 } from "./k-blocks";
-import { NUMBERS, NUMBER_CODES, NUMBER_WEIGHTS, searchPositiveScales } from "./k-positive";
-import { BASES, INVERSES, MINS, SCALES, SLOT, W, X } from "./k-scale-min";
+import { NUMBERS, NUMBER_CODES, NUMBER_ERROR_WEIGHTS, searchPositiveScales } from "./k-positive";
+import { BASES, INVERSES, MINS, SCALES, SLOT, ERROR_WEIGHTS, X } from "./k-scale-min";
 import { sumOfSquares } from "../../simd/signed-search";
 
 /** Minima lie this far behind scales in a slot. */
-const MINS_ON: usize = 32;
-/** Eight sums of weights, per slot. */
-const GROUP_WEIGHTS: usize = memory.data(64, 16);
+const MINS_OFFSET: usize = 32;
+/** Eight sums of error weights, per slot. */
+const GROUP_ERROR_WEIGHTS: usize = memory.data(64, 16);
 /** Eight bytes of scales, then of minima. */
 const BYTE_CODES: usize = memory.data(16, 16);
 /** Eight scales as stored, then eight minima. */
 const STORED: usize = memory.data(64, 16);
 
-/** Loads a super-block into a slot, with the weights of the unweighted error. */
+/** Loads a super-block into a slot, with the error weights that go without importance. */
 // @ts-ignore: decorator
 @inline
 export function loadPlainGroups(src: usize, slot: usize): void {
@@ -50,8 +50,8 @@ function greatest(at: usize): f32 {
 /** Loads a super-block into a slot, with its importance; `slot` is 0 or SLOT. */
 export function loadWeightedGroups(src: usize, importance: usize, slot: usize): void {
   loadGroups(src, 128, X + slot);
-  loadGroups(importance, 128, W + slot);
-  weighByImportance(32, <f32>2 * sumOfSquares(src, 256) / 256, GROUP_WEIGHTS + (slot ? 32 : 0), slot);
+  loadGroups(importance, 128, ERROR_WEIGHTS + slot);
+  weighByImportance(32, <f32>2 * sumOfSquares(src, 256) / 256, GROUP_ERROR_WEIGHTS + (slot ? 32 : 0), slot);
 }
 
 /** After the search: scales of the scales and minima. Lanes: those of the first slot, then those of the second. */
@@ -59,11 +59,11 @@ export function searchWeightedScales(): v128 {
   for (let j: usize = 0; j < 8; j++) {
     const at = SCALES + 4 * j;
     let x = v128.load32_zero(at);
-    x = v128.load32_lane(at, x, 1, MINS_ON);
+    x = v128.load32_lane(at, x, 1, MINS_OFFSET);
     x = v128.load32_lane(at, x, 2, SLOT);
-    v128.store(NUMBERS + 16 * j, v128.load32_lane(at, x, 3, SLOT + MINS_ON));
-    const w = v128.load32_splat(GROUP_WEIGHTS + 4 * j), w1 = v128.load32_splat(GROUP_WEIGHTS + 4 * j, 32);
-    v128.store(NUMBER_WEIGHTS + 16 * j, v128.shuffle<f32>(w, w1, 0, 1, 4, 5));
+    v128.store(NUMBERS + 16 * j, v128.load32_lane(at, x, 3, SLOT + MINS_OFFSET));
+    const w = v128.load32_splat(GROUP_ERROR_WEIGHTS + 4 * j), w1 = v128.load32_splat(GROUP_ERROR_WEIGHTS + 4 * j, 32);
+    v128.store(NUMBER_ERROR_WEIGHTS + 16 * j, v128.shuffle<f32>(w, w1, 0, 1, 4, 5));
   }
   return searchPositiveScales(8, 63);
 }

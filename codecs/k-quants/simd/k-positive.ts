@@ -1,10 +1,10 @@
 // Scales of positive numbers, four problems at once, one to a lane: twin of searchPositiveScale in ../k-positive.ts.
-// The problems are the scales and the minima of two super-blocks, which share their weights.
+// The problems are the scales and the minima of two super-blocks, which share their error weights.
 import { nearestInt } from "../../simd/lanes";
 
-/** Up to sixteen vectors each: the numbers, their weights, and the codes found, as integers. */
+/** Up to sixteen vectors each: the numbers, the weights of their errors, and the codes found, as integers. */
 export const NUMBERS: usize = memory.data(256, 16);
-export const NUMBER_WEIGHTS: usize = memory.data(256, 16);
+export const NUMBER_ERROR_WEIGHTS: usize = memory.data(256, 16);
 export const NUMBER_CODES: usize = memory.data(256, 16);
 
 const SMALLEST_GROUP: f32 = 1e-15;
@@ -30,7 +30,7 @@ export function searchPositiveScales(count: i32, maxCode: i32): v128 {
       const nearest = nearestNumber(f32x4.mul(candidate, x));
       const code = isFirst ? v128.and(nearest, i32x4.splat(0xff)) : i32x4.min_s(nearest, i32x4.splat(maxCode));
       const off = f32x4.sub(x, f32x4.mul(scale, f32x4.convert_i32x4_s(code)));
-      error = f32x4.add(error, f32x4.mul(f32x4.mul(v128.load(NUMBER_WEIGHTS + at), off), off));
+      error = f32x4.add(error, f32x4.mul(f32x4.mul(v128.load(NUMBER_ERROR_WEIGHTS + at), off), off));
     }
     const isBetter = isFirst ? i32x4.splat(-1) : f32x4.lt(error, best);
     best = v128.bitselect(error, best, isBetter);
@@ -39,7 +39,7 @@ export function searchPositiveScales(count: i32, maxCode: i32): v128 {
 
   let sumLX = zero, sumL2 = zero;
   for (let at: usize = 0; at < end; at += 16) {
-    const x = v128.load(NUMBERS + at), w = v128.load(NUMBER_WEIGHTS + at);
+    const x = v128.load(NUMBERS + at), w = v128.load(NUMBER_ERROR_WEIGHTS + at);
     const code = i32x4.min_s(nearestNumber(f32x4.mul(inverse, x)), i32x4.splat(maxCode));
     v128.store(NUMBER_CODES + at, v128.and(code, i32x4.splat(0xff)));
     const l = f32x4.convert_i32x4_s(code);
@@ -50,7 +50,7 @@ export function searchPositiveScales(count: i32, maxCode: i32): v128 {
     // A lane without a change in one round has none in the next: it may go on with the others.
     let isChanged = i32x4.splat(0);
     for (let at: usize = 0; at < end; at += 16) {
-      const x = v128.load(NUMBERS + at), w = v128.load(NUMBER_WEIGHTS + at);
+      const x = v128.load(NUMBERS + at), w = v128.load(NUMBER_ERROR_WEIGHTS + at);
       const code = v128.load(NUMBER_CODES + at), l = f32x4.convert_i32x4_s(code);
       const wx = f32x4.mul(w, x);
       const restLX = f32x4.sub(sumLX, f32x4.mul(wx, l)), restL2 = f32x4.sub(sumL2, f32x4.mul(f32x4.mul(w, l), l));

@@ -9,11 +9,11 @@ import { nearestInt } from "../../simd/lanes";
 /** From one slot to the next. */
 export const SLOT: usize = 3712;
 const SLOTS: usize = memory.data(7424, 16);
-/** Second half of X and W: groups 4 to 7. */
+/** Second half of X and ERROR_WEIGHTS: groups 4 to 7. */
 export const HALF: usize = 512;
-/** Up to 32 vectors for groups 0 to 3, then as many for groups 4 to 7: the weights, and the weights of the error. */
+/** Up to 32 vectors for groups 0 to 3, then as many for groups 4 to 7: the weights, and the weights of their errors. */
 export const X: usize = SLOTS;
-export const W: usize = SLOTS + 1024;
+export const ERROR_WEIGHTS: usize = SLOTS + 1024;
 /** Results, eight floats each: the scales, and the minima, which are not negative. */
 export const SCALES: usize = SLOTS + 3072;
 export const MINS: usize = SLOTS + 3104;
@@ -83,12 +83,12 @@ export function searchFirstSlot(count: i32, maxCode: i32, first: f32, step: f32,
 
 /** Range and sums of the groups, the error of the plain scale, and the first candidate. */
 function begin(slot: usize, end: usize, maxCode: i32, first: f32, isAbsolute: bool): void {
-  const xs = slot, ws = slot + 1024;
-  let x0 = v128.load(xs), x1 = v128.load(xs, HALF), w0 = v128.load(ws), w1 = v128.load(ws, HALF);
+  const xs = slot, errorWeights = slot + 1024;
+  let x0 = v128.load(xs), x1 = v128.load(xs, HALF), w0 = v128.load(errorWeights), w1 = v128.load(errorWeights, HALF);
   let low0 = x0, low1 = x1, max0 = x0, max1 = x1, sumW0 = w0, sumW1 = w1;
   let sumX0 = f32x4.mul(w0, x0), sumX1 = f32x4.mul(w1, x1);
   for (let at: usize = 16; at < end; at += 16) {
-    x0 = v128.load(xs + at); x1 = v128.load(xs + at, HALF); w0 = v128.load(ws + at); w1 = v128.load(ws + at, HALF);
+    x0 = v128.load(xs + at); x1 = v128.load(xs + at, HALF); w0 = v128.load(errorWeights + at); w1 = v128.load(errorWeights + at, HALF);
     low0 = f32x4.pmin(low0, x0); low1 = f32x4.pmin(low1, x1);
     max0 = f32x4.pmax(max0, x0); max1 = f32x4.pmax(max1, x1);
     sumW0 = f32x4.add(sumW0, w0); sumW1 = f32x4.add(sumW1, w1);
@@ -185,7 +185,7 @@ function finish(slot: usize): void {
 
 // @ts-ignore: decorator
 @inline
-function isTame(inverse: v128, x: v128, min: v128): v128 {
+function isInRange(inverse: v128, x: v128, min: v128): v128 {
   return f32x4.lt(f32x4.abs(f32x4.mul(inverse, f32x4.sub(x, min))), f32x4.splat(ROUNDING_LIMIT));
 }
 
@@ -193,12 +193,12 @@ function isTame(inverse: v128, x: v128, min: v128): v128 {
 function sumCandidate(slot: usize, end: usize, maxCode: i32): void {
   const inverse0 = v128.load(slot, INVERSE), inverse1 = v128.load(slot, INVERSE + 16);
   const min0 = v128.load(slot, MIN), min1 = v128.load(slot, MIN + 16);
-  // Rounding grows with its argument, so if the ends of the range are tame all weights are.
-  const isTame0 = v128.and(isTame(inverse0, v128.load(slot, LOW), min0), isTame(inverse0, v128.load(slot, MAX), min0));
-  const isTame1 = v128.and(
-    isTame(inverse1, v128.load(slot, LOW + 16), min1), isTame(inverse1, v128.load(slot, MAX + 16), min1),
+  // Rounding grows with its argument, so if the least and the largest weight are in range, all are.
+  const isInRange0 = v128.and(isInRange(inverse0, v128.load(slot, LOW), min0), isInRange(inverse0, v128.load(slot, MAX), min0));
+  const isInRange1 = v128.and(
+    isInRange(inverse1, v128.load(slot, LOW + 16), min1), isInRange(inverse1, v128.load(slot, MAX + 16), min1),
   );
-  if (!i32x4.all_true(v128.and(isTame0, isTame1))) {
+  if (!i32x4.all_true(v128.and(isInRange0, isInRange1))) {
     sumCarefully(slot, end, maxCode);
     return;
   }

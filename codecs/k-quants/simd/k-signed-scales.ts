@@ -13,10 +13,10 @@ const SMALLEST_GROUP: f32 = 1e-15;
 
 /**
  * Searches sixteen numbers for codes in [0, 2 * range - 1].
- * @param xs the numbers @param ws their weights @param codes receives sixteen bytes
+ * @param xs the numbers @param errorWeights their error weights @param codes receives sixteen bytes
  * @returns the scale
  */
-export function searchSignedScaleOfSixteen(xs: usize, ws: usize, range: i32, codes: usize): f32 {
+export function searchSignedScaleOfSixteen(xs: usize, errorWeights: usize, range: i32, codes: usize): f32 {
   let largest: f32 = 0, extreme: f32 = 0;
   for (let at: usize = 0; at < 64; at += 4) {
     const x = load<f32>(xs + at);
@@ -32,7 +32,7 @@ export function searchSignedScaleOfSixteen(xs: usize, ws: usize, range: i32, cod
   let inverse: f32 = <f32>-range / extreme;
   let sumLX: f32 = 0, sumL2: f32 = 0;
   for (let at: usize = 0; at < 64; at += 4) {
-    const x = load<f32>(xs + at), w = load<f32>(ws + at), l = <f32>nearestLevel(inverse * x, range);
+    const x = load<f32>(xs + at), w = load<f32>(errorWeights + at), l = <f32>nearestLevel(inverse * x, range);
     sumLX += w * x * l;
     sumL2 += w * l * l;
   }
@@ -42,7 +42,7 @@ export function searchSignedScaleOfSixteen(xs: usize, ws: usize, range: i32, cod
     const tenths = i < 9 ? i - 9 : i - 8;
     store<f32>(INVERSES + (<usize>i << 2), -(<f32>range + <f32>0.1 * <f32>tenths) / extreme);
   }
-  for (let set: usize = 0; set < 80; set += 16) sumFour(xs, ws, range, set);
+  for (let set: usize = 0; set < 80; set += 16) sumFour(xs, errorWeights, range, set);
   for (let at: usize = 0; at < 72; at += 4) {
     const lx = load<f32>(SUM_LX + at), l2 = load<f32>(SUM_L2 + at);
     if (l2 > 0 && lx * lx > best * l2) {
@@ -65,12 +65,12 @@ function nearestLevel(x: f32, range: i32): i32 {
 }
 
 /** Sums of four candidates, whose products never exceed range + 1.1, so rounding by bias does not overflow. */
-function sumFour(xs: usize, ws: usize, range: i32, set: usize): void {
+function sumFour(xs: usize, errorWeights: usize, range: i32, set: usize): void {
   const inverse = v128.load(INVERSES + set), bias = f32x4.splat(BIAS);
   const low = i32x4.splat(BIAS_BITS - range), high = i32x4.splat(BIAS_BITS + range - 1);
   let sumLX = f32x4.splat(0), sumL2 = sumLX;
   for (let at: usize = 0; at < 64; at += 4) {
-    const x = v128.load32_splat(xs + at), w = v128.load32_splat(ws + at);
+    const x = v128.load32_splat(xs + at), w = v128.load32_splat(errorWeights + at);
     const biased = f32x4.add(f32x4.mul(inverse, x), bias);
     const l = f32x4.sub(i32x4.max_s(i32x4.min_s(biased, high), low), bias);
     sumLX = f32x4.add(sumLX, f32x4.mul(f32x4.mul(w, x), l));

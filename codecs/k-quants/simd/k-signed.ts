@@ -5,7 +5,7 @@
 // candidate can reach them: below -5 tenths none, below +5 only the upper.
 import { nearestCode } from "./k-scale-min";
 
-/** Sixteen vectors: weight times weight of the error. */
+/** Sixteen vectors: each weight times its error weight. */
 const WX: usize = memory.data(256, 16);
 /** Sums of three candidates: w * x * l, then w * l * l. */
 const SUMS: usize = memory.data(96, 16);
@@ -17,13 +17,13 @@ const SMALLEST_GROUP: f32 = 1e-15;
 /**
  * Searches four groups for codes in [-range, range - 1].
  * @param xs sixteen vectors of weights, lane g of group g
- * @param ws as many weights of the error
+ * @param errorWeights as many error weights
  * @param scales receives four scales, 0 for groups of zeros
  * @param inverses receives four inverse scales: nearest(inverse * x), limited, is the code
  * @param actives receives four masks, 0 for groups of zeros
  */
 export function searchFourSignedScales(
-  xs: usize, ws: usize, range: i32, scales: usize, inverses: usize, actives: usize,
+  xs: usize, errorWeights: usize, range: i32, scales: usize, inverses: usize, actives: usize,
 ): void {
   const zero = f32x4.splat(0);
   let largest = zero, extreme = zero;
@@ -36,7 +36,7 @@ export function searchFourSignedScales(
   let inverse = v128.and(f32x4.div(f32x4.splat(<f32>-range), extreme), isActive);
   let sumLX = zero, sumL2 = zero;
   for (let at: usize = 0; at < 256; at += 16) {
-    const x = v128.load(xs + at), w = v128.load(ws + at), wx = f32x4.mul(w, x);
+    const x = v128.load(xs + at), w = v128.load(errorWeights + at), wx = f32x4.mul(w, x);
     v128.store(WX + at, wx);
     const l = f32x4.convert_i32x4_s(nearestCode(f32x4.mul(inverse, x), -range, range - 1));
     sumLX = f32x4.add(sumLX, f32x4.mul(wx, l));
@@ -48,9 +48,9 @@ export function searchFourSignedScales(
   for (let step = -9; step <= 7; step += step == -3 ? 4 : 3) {
     const a = candidate(range, step, extreme), b = candidate(range, step + 1, extreme);
     const c = candidate(range, step + 2, extreme);
-    if (step == -9) sumWithin(xs, ws, a, b, c);
-    else if (step <= 1) sumBelow(xs, ws, range, a, b, c);
-    else sumLimited(xs, ws, range, a, b, c);
+    if (step == -9) sumWithin(xs, errorWeights, a, b, c);
+    else if (step <= 1) sumBelow(xs, errorWeights, range, a, b, c);
+    else sumLimited(xs, errorWeights, range, a, b, c);
     for (let i: usize = 0; i < 3; i++) {
       const xl = v128.load(SUMS + 16 * i), ll = v128.load(SUMS + 16 * i, 48);
       const isBetter = v128.and(f32x4.gt(ll, zero), f32x4.gt(f32x4.mul(xl, xl), f32x4.mul(best, ll)));
@@ -71,25 +71,25 @@ function candidate(range: i32, step: i32, extreme: v128): v128 {
   return f32x4.div(f32x4.splat(-(<f32>range + <f32>0.1 * <f32>step)), extreme);
 }
 
-function sumWithin(xs: usize, ws: usize, a: v128, b: v128, c: v128): void {
-  sumThree(xs, ws, 0, false, false, a, b, c);
+function sumWithin(xs: usize, errorWeights: usize, a: v128, b: v128, c: v128): void {
+  sumThree(xs, errorWeights, 0, false, false, a, b, c);
 }
 
-function sumBelow(xs: usize, ws: usize, range: i32, a: v128, b: v128, c: v128): void {
-  sumThree(xs, ws, range, true, false, a, b, c);
+function sumBelow(xs: usize, errorWeights: usize, range: i32, a: v128, b: v128, c: v128): void {
+  sumThree(xs, errorWeights, range, true, false, a, b, c);
 }
 
-function sumLimited(xs: usize, ws: usize, range: i32, a: v128, b: v128, c: v128): void {
-  sumThree(xs, ws, range, true, true, a, b, c);
+function sumLimited(xs: usize, errorWeights: usize, range: i32, a: v128, b: v128, c: v128): void {
+  sumThree(xs, errorWeights, range, true, true, a, b, c);
 }
 
 // @ts-ignore: decorator
 @inline
-function sumThree(xs: usize, ws: usize, range: i32, hasHigh: bool, hasLow: bool, a: v128, b: v128, c: v128): void {
+function sumThree(xs: usize, errorWeights: usize, range: i32, hasHigh: bool, hasLow: bool, a: v128, b: v128, c: v128): void {
   const bias = f32x4.splat(BIAS), low = i32x4.splat(BIAS_BITS - range), high = i32x4.splat(BIAS_BITS + range - 1);
   let xl0 = f32x4.splat(0), xl1 = xl0, xl2 = xl0, ll0 = xl0, ll1 = xl0, ll2 = xl0;
   for (let at: usize = 0; at < 256; at += 16) {
-    const x = v128.load(xs + at), w = v128.load(ws + at), wx = v128.load(WX + at);
+    const x = v128.load(xs + at), w = v128.load(errorWeights + at), wx = v128.load(WX + at);
     const l0 = code(f32x4.mul(a, x), bias, low, high, hasHigh, hasLow);
     xl0 = f32x4.add(xl0, f32x4.mul(wx, l0));
     ll0 = f32x4.add(ll0, f32x4.mul(f32x4.mul(w, l0), l0));

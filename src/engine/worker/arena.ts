@@ -4,14 +4,14 @@
  */
 import type { BlockFormat, CodebookFormat } from "../../../codecs/codec.ts";
 import { MAX_TABLES } from "../../../codecs/codebooks/codebook-format.ts";
-import { preparedBytes } from "../../../codecs/codebooks/codebook-prepare.ts";
+import { preparedBytes } from "../../../codecs/codebooks/prepared-codebook.ts";
 import { isCodebookFormat } from "../../../codecs/registry.ts";
 import { layoutTable } from "../../../layouts/layout-table.ts";
 import { allocator } from "../../allocator.ts";
 import { fitBytes } from "../../fit/module-steps.ts";
-import { kernelScratchBytes, preparedRowBytes } from "../../kernels/kernel-numbers.ts";
+import { kernelScratchBytes, expandedRowBytes } from "../../kernels/kernel-numbers.ts";
 import { ERROR_SUM_COUNT } from "../../verify/error-sums.ts";
-import { SAMPLE_ROWS } from "../../verify/kernel-check.ts";
+import { PRODUCT_SUM_COUNT, SAMPLE_ROWS } from "../../verify/kernel-check.ts";
 import { XXH64_STATE_BYTES } from "../../verify/xxh64.ts";
 import type { JobShape, JobSide } from "./job-shape.ts";
 
@@ -33,10 +33,11 @@ export interface Arena {
   readonly sums: number;
   readonly productSums: number;
   readonly hash: number;
+  /** Tables of both layouts, and prepared codebooks of both formats, for the SIMD twins. */
   readonly sourceLayoutTable: number;
   readonly targetLayoutTable: number;
-  readonly sourceTables: number;
-  readonly targetTables: number;
+  readonly sourceCodebook: number;
+  readonly targetCodebook: number;
   readonly kernelRoom: number;
   /** First byte behind all of them. */
   readonly end: number;
@@ -47,8 +48,8 @@ export function isInterleaved({ layout }: JobSide): boolean {
   return layout.name !== "rows";
 }
 
-/** Bytes of the image of a format's learned tables, as many as it may have. */
-function imageBytes(format: BlockFormat): number {
+/** Bytes of a format's prepared codebook with as many tables as it may have; 0 for formats without learned tables. */
+function codebookBytes(format: BlockFormat): number {
   return isCodebookFormat(format) ? preparedBytes(format, MAX_TABLES) : 0;
 }
 
@@ -71,23 +72,23 @@ export function planArena(shape: JobShape, base: number): Arena {
     decoded: take(weightBytes),
     importance: take(rowLength * FLOAT_BYTES),
     sums: take(ERROR_SUM_COUNT * Float64Array.BYTES_PER_ELEMENT),
-    productSums: take(2 * Float64Array.BYTES_PER_ELEMENT),
+    productSums: take(PRODUCT_SUM_COUNT * Float64Array.BYTES_PER_ELEMENT),
     hash: take(XXH64_STATE_BYTES),
     sourceLayoutTable: take(layoutTable(source.layout).length),
     targetLayoutTable: take(layoutTable(target.layout).length),
-    sourceTables: take(imageBytes(source.format)),
-    targetTables: take(imageBytes(target.format)),
+    sourceCodebook: take(codebookBytes(source.format)),
+    targetCodebook: take(codebookBytes(target.format)),
     kernelRoom: take(isCopy ? 0 : kernelRoom(rowLength, 0).end),
     end: end(),
   };
 }
 
-/** What a kernel works with, from address `base` on: activations as f32 and prepared, products, scratch. */
+/** What a kernel works with, from address `base` on: activations as f32 and quantized, products, scratch. */
 export function kernelRoom(rowLength: number, base: number) {
   const { take, end } = allocator(base);
   return {
     values: take(rowLength * FLOAT_BYTES),
-    acts: take(preparedRowBytes(rowLength, false)),
+    acts: take(expandedRowBytes(rowLength, false)),
     out: take(SAMPLE_ROWS * FLOAT_BYTES),
     scratch: take(kernelScratchBytes(1)),
     end: end(),
@@ -101,7 +102,7 @@ export interface FitArena {
   readonly inputRowMajor: number;
   readonly weights: number;
   readonly sourceLayoutTable: number;
-  readonly sourceTables: number;
+  readonly sourceCodebook: number;
   /** For the steps of its rounds. */
   readonly stepRoom: number;
   readonly end: number;
@@ -121,7 +122,7 @@ export function planFitArena(shape: JobShape, fittedWeights: number, base: numbe
     inputRowMajor: isInterleaved(source) ? take(rowsPerGroup * source.rowBytes) : input,
     weights: take(rowsPerGroup * rowLength * FLOAT_BYTES),
     sourceLayoutTable: take(layoutTable(source.layout).length),
-    sourceTables: take(imageBytes(source.format)),
+    sourceCodebook: take(codebookBytes(source.format)),
     stepRoom: take(fitBytes(target.format as CodebookFormat, fittedWeights, true)),
     end: end(),
   };

@@ -10,19 +10,20 @@ import type { Layout } from "../../../layouts/layout.ts";
 import type { MakeFitSteps } from "../../fit/assign-groups.ts";
 
 /** Which implementation of the hot loops runs; both give the same bytes and the same numbers. */
-export type BackendName = "wasm" | "scalar";
+export const BACKENDS = ["wasm", "scalar"] as const;
+export type BackendName = (typeof BACKENDS)[number];
 
 /** A block format that has its tables. */
 export interface ReadyCodec {
   readonly codec: Codec;
-  /** What the SIMD twins want to know about the tables; absent where there is nothing to know. */
-  readonly image?: Uint8Array;
+  /** The prepared codebook that the SIMD twins read; absent without learned tables, and in the scalar backend. */
+  readonly preparedCodebook?: Uint8Array;
 }
 
-/** A codec, bound to a worker's memory: its image, if it has one, lies there. */
+/** A codec, bound to a worker's memory: its prepared codebook, if it has one, lies there. */
 export interface BoundCodec {
-  /** Address of the image, 0 without one. */
-  readonly prepared: number;
+  /** Address of the prepared codebook, 0 without one. */
+  readonly preparedCodebook: number;
   /** Whole blocks at `src` to f32 at `dst`. */
   decode(src: number, dst: number, weights: number): void;
   /** Rows of f32 at `src` to row-major blocks at `dst`; `importance`: address of one f32 per column, or 0. */
@@ -52,7 +53,7 @@ export interface Backend {
    * @param effort how hard the encoder searches; absent: the codec only decodes
    */
   prepare(format: Codec | CodebookFormat, codebook?: Codebook, effort?: Effort): ReadyCodec;
-  /** Puts a codec's image at `address`, where `preparedBytes` are free. */
+  /** Puts a codec's prepared codebook at `address`, where `preparedBytes` are free. */
   bindCodec(ready: ReadyCodec, address: number): BoundCodec;
   /** `address` has room for `layoutTable(layout)`. */
   bindLayout(layout: Layout, address: number): BoundLayout;
@@ -63,7 +64,7 @@ export interface Backend {
    * The check of a matrix's kernel with one row of activations.
    * @param room an address with `kernelRoom` free
    * @returns a function that multiplies `rows` packed rows at `packed` and adds the errors of their products, beside
-   * those of the f32 rows at `weights`, to the two f64 at `sums`; undefined where there is no kernel for the format or
+   * those of the f32 rows at `weights`, to the three f64 at `sums`; undefined where there is no kernel for the format or
    * the row length
    */
   bindKernel(

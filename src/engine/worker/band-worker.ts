@@ -12,7 +12,7 @@ import { findFormat, isCodebookFormat } from "../../../codecs/registry.ts";
 import { QuantizeError } from "../../errors.ts";
 import { readTensorRows } from "../../read/read-tensor.ts";
 import { ERROR_SUM_COUNT } from "../../verify/error-sums.ts";
-import { sampledRows } from "../../verify/kernel-check.ts";
+import { PRODUCT_SUM_COUNT, sampledRows } from "../../verify/kernel-check.ts";
 import { seededActivations } from "../../verify/seeded-activations.ts";
 import { xxh64Finish, xxh64Start, XXH64_STATE_BYTES } from "../../verify/xxh64.ts";
 import { writeAll } from "../../write/write-all.ts";
@@ -37,11 +37,11 @@ interface BoundJob {
   /** Absent for copies: they need no arithmetic. */
   readonly codecs: { readonly source: BoundCodec; readonly target: BoundCodec } | undefined;
   /**
-   * Weights that are no numbers are found afterwards, by their sum of squares. Searches in learned tables must not see
-   * them; all other encoders make some block of them.
+   * NaN and infinite weights are found in the error sums, after encoding: any encoder but the codebooks' makes some
+   * block of them. False where that search must not see them, or nothing is summed: weights are then checked before.
    */
-  readonly findsInSums: boolean;
-  /** Nothing will be decoded later, and weights may be too large for the target's scales: those are decoded here. */
+  readonly checksSums: boolean;
+  /** Blocks are decoded once to find scales that overflowed: where nothing is verified, and weights may be so large. */
   readonly checksRange: boolean;
   readonly sourceLayout: BoundLayout;
   readonly targetLayout: BoundLayout;
@@ -49,8 +49,8 @@ interface BoundJob {
   readonly checkProducts: ReturnType<Backend["bindKernel"]>;
 }
 
-/** Whatever it holds, the half-precision scale of any block can hold a fraction of it. */
-const NARROW = findFormat("f16");
+/** Weights of this type never overflow a block's half-precision scale: it is a fraction of the largest of them. */
+const HALF = findFormat("f16");
 
 /** Codecs of the slices that were worked on last: two tensors may be under way at a time, with source and target. */
 const READY_CODECS = 8;
@@ -91,11 +91,11 @@ function bindJob(
     : {
         source: backend.bindCodec(
           ready(`${key} source`, () => backend.prepare(source.format, sourceBook)),
-          arena.sourceTables,
+          arena.sourceCodebook,
         ),
         target: backend.bindCodec(
           ready(key, () => backend.prepare(target.format, targetBook, shape.isComparison ? undefined : effort)),
-          arena.targetTables,
+          arena.targetCodebook,
         ),
       };
   const targetLayout = backend.bindLayout(target.layout, arena.targetLayoutTable);
@@ -104,8 +104,8 @@ function bindJob(
     shape,
     arena,
     codecs,
-    checksRange: verify === "off" && !shape.isCopy && source.format !== NARROW && !isCodebookFormat(target.format),
-    findsInSums: verify !== "off" && !isCodebookFormat(target.format),
+    checksRange: verify === "off" && !shape.isCopy && source.format !== HALF && !isCodebookFormat(target.format),
+    checksSums: verify !== "off" && !isCodebookFormat(target.format),
     sourceLayout: backend.bindLayout(source.layout, arena.sourceLayoutTable),
     targetLayout,
     checkProducts:
@@ -157,7 +157,7 @@ export function bandWorker(setup: WorkerSetup, backend: Backend, files: WorkerFi
     if (isInterleaved(source)) backend.unpack(sourceLayout, input, blocks, rows, source.rowBytes);
     if (codecs !== undefined) {
       codecs.source.decode(blocks, arena.weights, rows * rowLength);
-      if (!task.findsInSums && !backend.allFinite(arena.weights, rows * rowLength)) {
+      if (!task.checksSums && !backend.allFinite(arena.weights, rows * rowLength)) {
         throw notFinite(backend, arena.weights, row, rows, rowLength);
       }
     }
@@ -198,9 +198,10 @@ export function bandWorker(setup: WorkerSetup, backend: Backend, files: WorkerFi
     const { stripRows, source, target, rowLength } = shape;
     const { startRow, endRow } = band;
     const sums = new Float64Array(backend.memory.buffer, arena.sums, ERROR_SUM_COUNT).fill(0);
-    const productSums = new Float64Array(backend.memory.buffer, arena.productSums, 2).fill(0);
+    const productSums = new Float64Array(backend.memory.buffer, arena.productSums, PRODUCT_SUM_COUNT).fill(0);
     const sampleEnd = startRow + sampledRows(bandIndex, rowLength);
-    const isChecked = !shape.isCopy && setup.verify !== "off";
+    // The levels of codebooks are set right by these sums, whether anyone wants to see them or not.
+    const isChecked = !shape.isCopy && (setup.verify !== "off" || isCodebookFormat(target.format));
     read(task, band);
     const sourceHash = hashOf(arena, arena.input, (endRow - startRow) * source.rowBytes);
     for (let row = startRow; row < endRow && !shape.isVerbatim; row += stripRows) {
@@ -227,7 +228,7 @@ export function bandWorker(setup: WorkerSetup, backend: Backend, files: WorkerFi
   };
 }
 
-/** The first value that is no number, with its place. */
+/** The error for the first weight that is NaN or infinite, with its place. */
 function notFinite(backend: Backend, address: number, row: number, rows: number, rowLength: number): QuantizeError {
   const weights = new Float32Array(backend.memory.buffer, address, rows * rowLength);
   const at = weights.findIndex((weight) => !Number.isFinite(weight));
@@ -235,7 +236,7 @@ function notFinite(backend: Backend, address: number, row: number, rows: number,
   return new QuantizeError("bad-data", `${place}: expected a finite weight, found ${weights[at]}`);
 }
 
-/** The largest weight of the first block that could not hold its weights. */
+/** The error for the first block whose scale overflowed, with its largest weight. */
 function notRepresentable(
   backend: Backend,
   arena: Arena,

@@ -1,18 +1,18 @@
 /**
  * How a tensor is cut into bands of rows, the smallest unit of work, of hashing and of summing.
  *
- * A band is the smallest multiple of 16 rows that holds at least 2^20 weights, and never crosses a slice (2-D matrix).
- * The cut depends on the shape alone, not on threads, memory, codec or layout: error sums and hashes are taken per
- * band and combined in band order, so a report is the same however the work was spread. 16 is a multiple of every
- * layout's group of rows; 2^20 weights take a few milliseconds, long beside a call to the system, short beside a tensor.
+ * A band is the smallest multiple of `ROW_MULTIPLE` rows that holds at least 2^20 weights, and never crosses a slice
+ * (2-D matrix). The cut depends on the shape alone, not on threads, memory, codec or layout: error sums and hashes are
+ * taken per band and combined in band order, so a report is the same however the work was spread. 2^20 weights take a
+ * few milliseconds, long beside a call to the system, short beside a tensor.
  *
  * A band is read and written in one piece. In between the arithmetic goes strip by strip, so that all that a strip
  * passes through (f32 weights, blocks, decoded weights) stays in a core's nearest caches.
  */
+import { ROW_MULTIPLE } from "../../../layouts/layout.ts";
 import { rowCount, sliceCount } from "../../read/model.ts";
 
 const MIN_BAND_WEIGHTS = 2 ** 20;
-const BAND_ROW_MULTIPLE = 16;
 /** f32 weights and their decoded twins take 256 KiB. Half of it costs more in calls, twice as much more in misses. */
 const STRIP_WEIGHTS = 2 ** 15;
 
@@ -25,7 +25,7 @@ export interface Band {
 
 /** Rows in every band of a slice but its last, which may have fewer. */
 export function rowsPerBand(rowLength: number): number {
-  return Math.ceil(MIN_BAND_WEIGHTS / (rowLength * BAND_ROW_MULTIPLE)) * BAND_ROW_MULTIPLE;
+  return Math.ceil(MIN_BAND_WEIGHTS / (rowLength * ROW_MULTIPLE)) * ROW_MULTIPLE;
 }
 
 /**

@@ -36,7 +36,7 @@ export function fitWorker(
     const shape = jobShape(job);
     const { rowLength, sliceRows, source } = shape;
     const arena = planFitArena(shape, fitWeights(job, setup.effort).fitted, backend.base + setup.bandBytes);
-    const codec = backend.bindCodec(backend.prepare(source.format, tensor.codebooks?.[slice]), arena.sourceTables);
+    const codec = backend.bindCodec(backend.prepare(source.format, tensor.codebooks?.[slice]), arena.sourceCodebook);
     const group = source.layout.rowsPerGroup;
     const layout = group === 1 ? undefined : backend.bindLayout(source.layout, arena.sourceLayoutTable);
     const format = shape.target.format as CodebookFormat;

@@ -9,11 +9,11 @@
  * where they are large), so that structured cloning costs microseconds.
  */
 import type { Codebook, Effort } from "../../../codecs/codec.ts";
-import type { ProgramName } from "../../forward/programs/registry.ts";
+import type { ProgramName } from "./programs.ts";
 import type { Model, Tensor } from "../../read/model.ts";
 import type { Band } from "./bands.ts";
 import type { BackendName } from "./backend.ts";
-import type { VerifyLevel } from "../../verify/quality.types.ts";
+import type { VerifyLevel } from "../../verify/verify-level.ts";
 
 /** One tensor's way from its stored bytes to its target. */
 export interface TensorJob {

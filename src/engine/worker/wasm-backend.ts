@@ -1,17 +1,16 @@
 /** The SIMD twins, called on the worker's memory; a loop without a twin runs its definition on the same memory. */
 import { isCodebookFormat } from "../../../codecs/registry.ts";
-import { prepareCodebook, prepareDecoding } from "../../../codecs/codebooks/codebook-prepare.ts";
+import { prepareCodebook, prepareDecoding } from "../../../codecs/codebooks/prepare-codebook.ts";
 import { layoutTable } from "../../../layouts/layout-table.ts";
 import { moduleSteps } from "../../fit/module-steps.ts";
 import { ACTIVATION_BLOCK } from "../../kernels/integer-view.ts";
 import { isSuperKernel, kernelNumber } from "../../kernels/kernel-numbers.ts";
+import { instantiateWasm } from "../../wasm/wasm-exports.ts";
 import { kernelRoom } from "./arena.ts";
 import type { Backend } from "./backend.ts";
 import { scalarBackend } from "./scalar-backend.ts";
 
 const PAGE_BYTES = 65536;
-
-type WasmFunction = (...args: number[]) => number;
 
 /**
  * One instance with a memory of its own.
@@ -19,9 +18,8 @@ type WasmFunction = (...args: number[]) => number;
  */
 export function wasmBackend(module: WebAssembly.Module, arenaBytes: number): Backend {
   const memory = new WebAssembly.Memory({ initial: 16 });
-  const { exports } = new WebAssembly.Instance(module, { env: { memory } });
-  const functions = exports as Record<string, WasmFunction>;
-  const base = (functions["heap_base"]!() + 63) & ~63;
+  const wasm = instantiateWasm(module, memory);
+  const base = (wasm.heap_base() + 63) & ~63;
   const pages = Math.ceil((base + arenaBytes) / PAGE_BYTES);
   const present = memory.buffer.byteLength / PAGE_BYTES;
   if (pages > present) memory.grow(pages - present);
@@ -37,34 +35,35 @@ export function wasmBackend(module: WebAssembly.Module, arenaBytes: number): Bac
     prepare(format, codebook, effort) {
       const ready = scalar.prepare(format, codebook, effort);
       if (!isCodebookFormat(format)) return ready;
-      const image =
+      const preparedCodebook =
         effort === undefined ? prepareDecoding(format, codebook!) : prepareCodebook(format, codebook!, effort);
-      return { ...ready, image };
+      return { ...ready, preparedCodebook };
     },
     bindCodec(ready, address) {
-      const { codec, image } = ready;
+      const { codec } = ready;
       const definition = scalar.bindCodec(ready, address);
-      const prepared = image === undefined ? 0 : address;
-      if (image !== undefined) bytes.set(image, address);
-      const decode = functions[`decode_${codec.name}`];
-      const encode = functions[`encode_${codec.name}`];
+      const preparedCodebook = ready.preparedCodebook === undefined ? 0 : address;
+      if (ready.preparedCodebook !== undefined) bytes.set(ready.preparedCodebook, address);
+      const decode = wasm.decoder(codec.name);
+      const encode = wasm.encoder(codec.name);
       return {
-        prepared,
+        preparedCodebook,
         decode:
           decode === undefined
             ? definition.decode
-            : (src, dst, weights) => void decode(src, dst, weights / codec.blockSize, prepared),
+            : (src, dst, weights) => decode(src, dst, weights / codec.blockSize, preparedCodebook),
         encode:
           encode === undefined
             ? definition.encode
-            : (src, dst, rows, rowLength, importance) => void encode(src, dst, rows, rowLength, importance, prepared),
+            : (src, dst, rows, rowLength, importance) =>
+                encode(src, dst, rows, rowLength, importance, preparedCodebook),
       };
     },
     pack({ layout, table }, src, dst, rows, rowBytes) {
-      functions["pack_rows"]!(src, dst, rows / layout.rowsPerGroup, rowBytes / layout.format.blockBytes, table);
+      wasm.pack_rows(src, dst, rows / layout.rowsPerGroup, rowBytes / layout.format.blockBytes, table);
     },
     unpack({ layout, table }, src, dst, rows, rowBytes) {
-      functions["unpack_rows"]!(src, dst, rows / layout.rowsPerGroup, rowBytes / layout.format.blockBytes, table);
+      wasm.unpack_rows(src, dst, rows / layout.rowsPerGroup, rowBytes / layout.format.blockBytes, table);
     },
     bindKernel({ layout: { layout, table }, codec }, activations, room) {
       const rowLength = activations.length;
@@ -74,25 +73,16 @@ export function wasmBackend(module: WebAssembly.Module, arenaBytes: number): Bac
       if (rowLength % ACTIVATION_BLOCK[isSuper ? "q8_K" : "q8_0"] !== 0) return undefined;
       const { values, acts, out, scratch } = kernelRoom(rowLength, room);
       new Float32Array(memory.buffer, values, rowLength).set(activations);
-      functions["quantize_activations"]!(values, acts, 1, rowLength, isSuper ? 1 : 0);
-      const multiply = functions["kernel_gemm"]!;
+      wasm.quantize_activations(values, acts, 1, rowLength, isSuper ? 1 : 0);
       return (packed, weights, rows, sums) => {
-        multiply(kernel, packed, rows, rowLength, table, acts, 1, out, rows, codec.prepared, scratch);
-        functions["product_errors"]!(values, weights, out, rows, rowLength, sums);
+        const { preparedCodebook } = codec;
+        wasm.kernel_gemm(kernel, packed, rows, rowLength, table, acts, 1, out, rows, preparedCodebook, scratch);
+        wasm.product_errors(values, weights, out, rows, rowLength, sums);
       };
     },
-    fitSteps: (room) =>
-      moduleSteps(
-        {
-          memory,
-          codebook_errors: functions["codebook_errors"]!,
-          codebook_assign: functions["codebook_assign"]!,
-          codebook_improve: functions["codebook_improve"]!,
-        },
-        room,
-      ),
-    addErrorSums: (a, b, rows, rowLength, sums) => void functions["error_sums"]!(a, b, rows, rowLength, sums),
-    allFinite: (src, count) => functions["all_finite"]!(src, count) === 1,
-    addToHash: (state, src, length) => void functions["xxh64_add"]!(state, src, length),
+    fitSteps: (room) => moduleSteps(wasm, room),
+    addErrorSums: (a, b, rows, rowLength, sums) => wasm.error_sums(a, b, rows, rowLength, sums),
+    allFinite: (src, count) => wasm.all_finite(src, count) === 1,
+    addToHash: (state, src, length) => wasm.xxh64_add(state, src, length),
   };
 }

@@ -2,7 +2,7 @@
 import { openSync } from "node:fs";
 import { parentPort } from "node:worker_threads";
 import type { Program } from "../../forward/programs/program.types.ts";
-import { PROGRAMS } from "../../forward/programs/registry.ts";
+import { PROGRAMS } from "./programs.ts";
 import { joinTeam, stopTeam } from "../../forward/team.ts";
 import { openModelFiles } from "../../read/read-tensor.ts";
 import { bandWorker } from "./band-worker.ts";

@@ -4,7 +4,7 @@ import { isCodebookFormat } from "../../../codecs/registry.ts";
 import type { Codec } from "../../../codecs/codec.ts";
 import { unpack } from "../../../layouts/pack.ts";
 import { gemm } from "../../kernels/gemm.ts";
-import { preparedRowBytes } from "../../kernels/kernel-numbers.ts";
+import { expandedRowBytes } from "../../kernels/kernel-numbers.ts";
 import { activationRowBytes, quantizeActivations, readActivations } from "../../kernels/quantize-activations.ts";
 import { divergence, sumExponentials } from "./logits.ts";
 import { multiply, packPanel, panelLength, PANEL_ROWS } from "./multiply.ts";
@@ -57,7 +57,7 @@ export function countOf(rows: RowChoice): number {
 export function scalarNumerics(): Numerics {
   return {
     name: "scalar",
-    quantizedRowBytes: (kind, columns) => preparedRowBytes(columns, kind === "q8_K"),
+    quantizedRowBytes: (kind, columns) => expandedRowBytes(columns, kind === "q8_K"),
     quantizeRow: (kind, row, out) => out.set(quantizeActivations(kind, row, row.length)),
     loadTile(form, rows, _, read): ScalarTile {
       const bytes = readRows(form, rows, read);
@@ -108,7 +108,7 @@ function multiplyIntegers(
 ): void {
   const { layout, codebook, columns, arithmetic } = form;
   if (arithmetic === "float") throw new RangeError("integer products of a float tile");
-  const size = preparedRowBytes(columns, arithmetic === "q8_K");
+  const size = expandedRowBytes(columns, arithmetic === "q8_K");
   const taken = new Uint8Array(countOf(rows) * size);
   takeRows(activations.quantized[arithmetic]!, size, rows, taken);
   const matrix = { layout, bytes, rows: weightRows, rowLength: columns, ...(codebook && { codebook }) };

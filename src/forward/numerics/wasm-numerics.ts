@@ -1,10 +1,12 @@
 /** The SIMD twins, on an instance of the module with memory of its own. */
 import { rowBytes } from "../../../codecs/codec.ts";
-import { prepareDecoding, preparedBytes } from "../../../codecs/codebooks/codebook-prepare.ts";
+import { prepareDecoding } from "../../../codecs/codebooks/prepare-codebook.ts";
+import { preparedBytes } from "../../../codecs/codebooks/prepared-codebook.ts";
 import { isCodebookFormat } from "../../../codecs/registry.ts";
 import { layoutTable } from "../../../layouts/layout-table.ts";
+import { instantiateWasm } from "../../wasm/wasm-exports.ts";
 import { allocator } from "../../allocator.ts";
-import { kernelNumber, kernelScratchBytes, preparedRowBytes } from "../../kernels/kernel-numbers.ts";
+import { kernelNumber, kernelScratchBytes, expandedRowBytes } from "../../kernels/kernel-numbers.ts";
 import { codedHead } from "./logits.ts";
 import { panelLength, PANEL_ROWS } from "./multiply.ts";
 import { QUERY_BLOCK, ROW_BLOCK } from "./numerics.ts";
@@ -18,8 +20,6 @@ const FLOAT_BYTES = 4;
 
 /** Room for the layout's table, which is some tens of words and, for 6-bit scales, a permutation of bits. */
 const LAYOUT_BYTES = 16384;
-
-type WasmFunction = (...args: number[]) => number;
 
 interface WasmTile extends Tile {
   /** Address of the f32 panel, or of the stored bytes. */
@@ -85,7 +85,7 @@ function placeBuffers(limits: NumericsLimits, base: number) {
       tablesAt: take(tableBytes),
     })),
     /** Activation rows, and sums. */
-    x: take(ROW_BLOCK * Math.max(columns * FLOAT_BYTES, preparedRowBytes(columns, false))),
+    x: take(ROW_BLOCK * Math.max(columns * FLOAT_BYTES, expandedRowBytes(columns, false))),
     outs: [take(outBytes), take(outBytes)],
     scratch: take(kernelScratchBytes(ROW_BLOCK)),
     queriesAt: take(QUERY_BLOCK * headLength * FLOAT_BYTES),
@@ -107,10 +107,9 @@ export function numericsBytes(limits: NumericsLimits): number {
 /** @param module of `dist/quantize.wasm` */
 export function wasmNumerics(module: WebAssembly.Module, limits: NumericsLimits): Numerics {
   const memory = new WebAssembly.Memory({ initial: 16 });
-  const { exports } = new WebAssembly.Instance(module, { env: { memory } });
-  const functions = exports as Record<string, WasmFunction>;
+  const wasm = instantiateWasm(module, memory);
 
-  const buffers = placeBuffers(limits, roundUp(functions["heap_base"]!(), 64));
+  const buffers = placeBuffers(limits, roundUp(wasm.heap_base(), 64));
   const { stored, rowMajor, decoded, layoutAt, tablesAt, tiles, x, outs, scratch } = buffers;
   const { queriesAt, scoreStride, scoresAt, attended, vectorAt, logits, codes } = buffers;
   const keptEnd = buffers.end + limits.keptBytes;
@@ -145,10 +144,10 @@ export function wasmNumerics(module: WebAssembly.Module, limits: NumericsLimits)
     const prepared = placeForm(form, layoutAt, tablesAt);
     let blocks = stored;
     if (layout.name !== "rows") {
-      functions["unpack_rows"]!(stored, rowMajor, rows / layout.rowsPerGroup, size / format.blockBytes, layoutAt);
+      wasm.unpack_rows(stored, rowMajor, rows / layout.rowsPerGroup, size / format.blockBytes, layoutAt);
       blocks = rowMajor;
     }
-    const twin = functions[`decode_${format.name}`];
+    const twin = wasm.decoder(format.name);
     if (twin !== undefined) twin(blocks, decoded, (rows * columns) / format.blockSize, prepared);
     else {
       const codec = isCodebookFormat(format) ? format.bind(form.codebook!) : format;
@@ -162,7 +161,7 @@ export function wasmNumerics(module: WebAssembly.Module, limits: NumericsLimits)
     quantizeRow(kind, row, out) {
       view(x, row.length).set(row);
       const at = x + roundUp(row.byteLength, 16);
-      functions["quantize_activations"]!(x, at, 1, row.length, kind === "q8_K" ? 1 : 0);
+      wasm.quantize_activations(x, at, 1, row.length, kind === "q8_K" ? 1 : 0);
       out.set(bytes.subarray(at, at + out.length));
     },
     loadTile(form, rows, place, read): WasmTile {
@@ -173,7 +172,7 @@ export function wasmNumerics(module: WebAssembly.Module, limits: NumericsLimits)
         return { form, rows, ...target, tablesAt: placeForm(form, target.layoutAt, target.tablesAt) };
       }
       decode(form, rows, read);
-      functions["pack_panel"]!(decoded, columns, rows, columns, target.at);
+      wasm.pack_panel(decoded, columns, rows, columns, target.at);
       return { form, rows, ...target };
     },
     multiply(tile: WasmTile, activations, choice, place) {
@@ -184,24 +183,12 @@ export function wasmNumerics(module: WebAssembly.Module, limits: NumericsLimits)
       const stride = roundUp(rows, PANEL_ROWS);
       if (arithmetic === "float") {
         takeRows(activations.floats, columns, choice, view(x, count * columns));
-        functions["multiply_f32"]!(x, columns, count, columns, at, stride, columns, out, stride);
+        wasm.multiply_f32(x, columns, count, columns, at, stride, columns, out, stride);
       } else {
-        const size = preparedRowBytes(columns, arithmetic === "q8_K");
+        const size = expandedRowBytes(columns, arithmetic === "q8_K");
         takeRows(activations.quantized[arithmetic]!, size, choice, bytes.subarray(x, x + count * size));
         const kernel = kernelNumber(form.format)!;
-        functions["kernel_gemm"]!(
-          kernel,
-          at,
-          rows,
-          columns,
-          tile.layoutAt,
-          x,
-          count,
-          out,
-          stride,
-          tile.tablesAt,
-          scratch,
-        );
+        wasm.kernel_gemm(kernel, at, rows, columns, tile.layoutAt, x, count, out, stride, tile.tablesAt, scratch);
       }
       return { values: view(out, count * stride), stride };
     },
@@ -212,17 +199,17 @@ export function wasmNumerics(module: WebAssembly.Module, limits: NumericsLimits)
     },
     sumExponentials(row, largest) {
       view(logits, row.length).set(row);
-      return functions["sum_exponentials"]!(logits, row.length, largest);
+      return wasm.sum_exponentials(logits, row.length, largest);
     },
     divergence(coded, row, norm) {
       const { scale, least } = codedHead(coded);
       bytes.set(new Uint8Array(coded.buffer, coded.byteOffset + 8, 2 * row.length), codes);
       view(logits, row.length).set(row);
-      return functions["row_divergence"]!(codes, logits, row.length, scale, least, norm);
+      return wasm.row_divergence(codes, logits, row.length, scale, least, norm);
     },
     gate(activation, gate, up, rows) {
       const { byteOffset } = gate.values;
-      functions["gate_rows"]!(activation === "silu" ? 0 : 1, byteOffset, up.values.byteOffset, rows * gate.stride);
+      wasm.gate_rows(activation === "silu" ? 0 : 1, byteOffset, up.values.byteOffset, rows * gate.stride);
     },
     headMemory(positions, keyLength, valueLength): HeadMemory {
       const { keys, values } = placeHead(positions, keyLength, valueLength, keep);
@@ -241,10 +228,10 @@ export function wasmNumerics(module: WebAssembly.Module, limits: NumericsLimits)
             view(vectorAt, keyLength).set(
               newKeys.subarray(keysAt + n * keysStride, keysAt + n * keysStride + keyLength),
             );
-            functions["append_key"]!(keys, keyLength, length, vectorAt);
+            wasm.append_key(keys, keyLength, length, vectorAt);
             const from = newValuesAt + n * valuesStride;
             view(vectorAt, valueLength).set(newValues.subarray(from, from + valueLength));
-            functions["append_value"]!(values, valueLength, positions, length, vectorAt);
+            wasm.append_value(values, valueLength, positions, length, vectorAt);
           }
         },
         attend(queries, from, queriesStride, count, first, rule, sink, out, outAt, outputStride) {
@@ -257,22 +244,12 @@ export function wasmNumerics(module: WebAssembly.Module, limits: NumericsLimits)
             }
             const seen = isCausal ? Math.min(length, first + done + here) : length;
             const panelRows = roundUp(seen, PANEL_ROWS);
-            functions["multiply_f32"]!(
-              queriesAt,
-              keyLength,
-              here,
-              keyLength,
-              keys,
-              panelRows,
-              keyLength,
-              scoresAt,
-              scoreStride,
-            );
+            wasm.multiply_f32(queriesAt, keyLength, here, keyLength, keys, panelRows, keyLength, scoresAt, scoreStride);
             for (let n = 0; n < here; n++) {
               const position = first + done + n;
               const last = isCausal ? position + 1 : length;
               const start = window === undefined ? 0 : Math.max(0, position + 1 - window);
-              functions["score_row"]!(
+              wasm.score_row(
                 scoresAt + n * scoreStride * 4,
                 start,
                 last,
@@ -283,17 +260,7 @@ export function wasmNumerics(module: WebAssembly.Module, limits: NumericsLimits)
                 sink === undefined ? 0 : 1,
               );
             }
-            functions["multiply_f32"]!(
-              scoresAt,
-              scoreStride,
-              here,
-              seen,
-              values,
-              valueRows,
-              positions,
-              attended,
-              valueRows,
-            );
+            wasm.multiply_f32(scoresAt, scoreStride, here, seen, values, valueRows, positions, attended, valueRows);
             for (let n = 0; n < here; n++) {
               out.set(view(attended + n * valueRows * 4, valueLength), outAt + (done + n) * outputStride);
             }

@@ -5,7 +5,7 @@
 import { makeNumerics, numericsLimits, workbench, type ProgramModel } from "../member.ts";
 import { headMemoryBytes } from "../numerics/wasm-numerics.ts";
 import { makePass } from "../pass.ts";
-import type { Observer, Sequence } from "../pass.types.ts";
+import type { PassInput, Sequence } from "../pass.types.ts";
 import { openStream, type StreamPlace } from "../streams.ts";
 import type { Team } from "../team.ts";
 import { layersWork, passWork } from "../work.ts";
@@ -51,8 +51,8 @@ export function measureImportance(
     memory.clear();
     return memory;
   };
-  const observe = observerOf(setup.sums, team);
-  const pass = makePass({ bench: workbench(team, numerics, model), hyper, weights, buffers, headMemory, observe });
+  const measure = measurer(setup.sums, team);
+  const pass = makePass({ bench: workbench(team, numerics, model), hyper, weights, buffers, headMemory });
   const stream = openStream(team, setup.stream, buffers.state, hyper.width);
   const windows = tokens.length / context;
   const work = passWork(hyper, weights);
@@ -66,15 +66,14 @@ export function measureImportance(
       if (step === 0) pass.embed(tokens.subarray(row, row + rows));
       else stream.load(row, rows);
       if (step > hyper.layers) {
-        pass.outputInput(Uint32Array.from({ length: rows }, (_, n) => n));
+        const activations = pass.outputInput(Uint32Array.from({ length: rows }, (_, n) => n));
+        measure({ matrices: [weights.output.matrix], activations, rows });
         continue;
       }
       if (step > 0) {
         const sequenceOf = (w: number): Sequence => ({ row: w * context, count: context, position: 0 });
-        pass.layer(
-          step - 1,
-          Array.from({ length: count }, (_, w) => sequenceOf(w)),
-        );
+        const sequences = Array.from({ length: count }, (_, w) => sequenceOf(w));
+        for (const input of pass.layerSteps(step - 1, sequences)) measure(input);
         done += rows * work.layers[step - 1]!;
         if (team.rank === 0) report({ done, of, step: `layer ${step} of ${hyper.layers}` } satisfies StepNote);
       }
@@ -84,7 +83,7 @@ export function measureImportance(
 }
 
 /** Adds up what goes into matrices, columns shared out among the team. */
-function observerOf(sums: ImportanceSetup["sums"], team: Team): Observer {
+function measurer(sums: ImportanceSetup["sums"], team: Team): (input: PassInput) => void {
   return ({ matrices, activations, rows, rowsOf }) => {
     const [first] = matrices;
     const found = sums.get(first!.tensor.name);

@@ -5,9 +5,12 @@
 import { C_FORMATS, cKernel, neonWeights, scalarWeight, type CKernel, type CLayoutName } from "./formats.ts";
 import { preludeText } from "./prelude.ts";
 
+/** Instructions that the kernels use. `dotprod`: SDOT, Armv8.2. `i8mm`: SMMLA as well, Armv8.6. */
+export const KERNEL_TARGETS = ["dotprod", "i8mm"] as const;
+export type KernelTarget = (typeof KERNEL_TARGETS)[number];
+
 export interface GenerateOptions {
-  /** `dotprod`: SDOT, Armv8.2. `i8mm`: SMMLA as well, Armv8.6. */
-  readonly target: "dotprod" | "i8mm";
+  readonly target: KernelTarget;
   /** Formats, default all of `C_FORMATS`. */
   readonly formats?: readonly string[];
 }

@@ -1,6 +1,7 @@
 // Tiles straight from interleaved blocks of 32 weights dealt in chunks of 4 or 8, scales gathered. The four rows' codes
 // come out of four vectors by shuffles, the four scales lie side by side. Super-blocks: expand-interleaved-k.ts;
 // everything else is unpacked first (gather.ts).
+import { CODE_BITS, DIMENSION, LEVELS, POINTS, TABLES, word } from "../../../codecs/codebooks/simd/prepared-codebook";
 import { f32OfF16Bits } from "../../../codecs/simd/half";
 import { halfE8m0, high, iq4Table, fp4Table, low, putCodes } from "./expand";
 import { expandInterleavedK, isDirectK } from "./expand-interleaved-k";
@@ -61,7 +62,7 @@ function putRows(kernel: i32, at: usize, step: usize, isEight: bool, flip: v128,
 
 // @ts-ignore: decorator
 @inline
-function expand(kernel: i32, block: usize, rows: usize, chunk: usize, flip: v128, first: usize, tile: usize, codebook: usize): void {
+function expand(kernel: i32, block: usize, rows: usize, chunk: usize, flip: v128, first: usize, tile: usize, prepared: usize): void {
   let t0 = i64x2.splat(0), t1 = t0, t2 = t0, t3 = t0;
   let codes: usize;
   if (kernel == 6) {
@@ -70,7 +71,7 @@ function expand(kernel: i32, block: usize, rows: usize, chunk: usize, flip: v128
     t0 = t1 = t2 = t3 = fp4Table();
   } else if (kernel == 18) {
     codes = block + 2 * rows;
-    const tables = codebook + <usize>load<i32>(codebook, 40), levels = codebook + <usize>load<i32>(codebook, 44);
+    const tables = prepared + <usize>word(prepared, TABLES), levels = prepared + <usize>word(prepared, LEVELS);
     const s = block + first, t = s + rows;
     v128.store(tile + SCALES, f32x4(
       load<f32>(levels + (<usize>load<u8>(s) << 2)), load<f32>(levels + (<usize>load<u8>(s, 1) << 2)),
@@ -97,9 +98,9 @@ function expand(kernel: i32, block: usize, rows: usize, chunk: usize, flip: v128
 
 // Codebook types of 32 weights with other codes: each row's bytes are collected from their chunks. High bits (four
 // bytes a row) lie row by row whatever the chunk.
-function expandCodebook(block: usize, rows: usize, chunk: usize, first: usize, tile: usize, codebook: usize): void {
-  const points = <usize>load<i32>(codebook, 4), dimension = load<i32>(codebook, 8), codeBits = load<i32>(codebook, 68);
-  const tables = codebook + <usize>load<i32>(codebook, 40), levels = codebook + <usize>load<i32>(codebook, 44);
+function expandCodebook(block: usize, rows: usize, chunk: usize, first: usize, tile: usize, prepared: usize): void {
+  const points = <usize>word(prepared, POINTS), dimension = word(prepared, DIMENSION), codeBits = word(prepared, CODE_BITS);
+  const tables = prepared + <usize>word(prepared, TABLES), levels = prepared + <usize>word(prepared, LEVELS);
   const tableBytes = points * <usize>dimension, lowBytes: usize = codeBits == 3 || dimension == 2 ? 8 : 16;
   const step = rows * chunk, codes = block + 2 * rows;
   for (let r: usize = 0; r < 4; r++) {
@@ -128,7 +129,7 @@ function codesField(kernel: i32, layout: usize): usize {
 // True for codebooks with 16 entries a table: q4_cb.
 // @ts-ignore: decorator
 @inline
-function isNibbleTable(codebook: usize): bool { return load<i32>(codebook, 4) == 16 && load<i32>(codebook, 8) == 1; }
+function isNibbleTable(prepared: usize): bool { return word(prepared, POINTS) == 16 && word(prepared, DIMENSION) == 1; }
 
 // True when expandInterleaved takes this kernel and layout.
 export function isDirect(kernel: i32, layout: usize): bool {
@@ -139,17 +140,17 @@ export function isDirect(kernel: i32, layout: usize): bool {
 }
 
 // Fills the tile with rows first .. first + 3 of an interleaved block.
-export function expandInterleaved(kernel: i32, block: usize, layout: usize, first: usize, tile: usize, codebook: usize): void {
+export function expandInterleaved(kernel: i32, block: usize, layout: usize, first: usize, tile: usize, prepared: usize): void {
   const rows = <usize>load<i32>(layout), codes = codesField(kernel, layout);
   const chunk = <usize>load<i32>(codes, 8), flip = i32x4.splat(load<i32>(codes, 12));
   switch (kernel) {
-    case 0: expand(0, block, rows, chunk, flip, first, tile, codebook); break;
-    case 4: expand(4, block, rows, chunk, flip, first, tile, codebook); break;
-    case 5: expand(5, block, rows, chunk, flip, first, tile, codebook); break;
-    case 6: expand(6, block, rows, chunk, flip, first, tile, codebook); break;
+    case 0: expand(0, block, rows, chunk, flip, first, tile, prepared); break;
+    case 4: expand(4, block, rows, chunk, flip, first, tile, prepared); break;
+    case 5: expand(5, block, rows, chunk, flip, first, tile, prepared); break;
+    case 6: expand(6, block, rows, chunk, flip, first, tile, prepared); break;
     case 12: case 13: case 14: expandInterleavedK(kernel, block, chunk, first, tile); break;
     default:
-      if (isNibbleTable(codebook)) expand(18, block, rows, chunk, flip, first, tile, codebook);
-      else expandCodebook(block, rows, chunk, first, tile, codebook);
+      if (isNibbleTable(prepared)) expand(18, block, rows, chunk, flip, first, tile, prepared);
+      else expandCodebook(block, rows, chunk, first, tile, prepared);
   }
 }

@@ -1,5 +1,6 @@
 // Fills the tile from up to four row-major blocks: the twin of ../views. `at` is the first block, `stride` the
 // distance to the next row's, `rows` how many there are. Kernel numbers: see ../kernel-numbers.ts.
+import { CODE_BITS, DIMENSION, LEVELS, POINTS, TABLES, word } from "../../../codecs/codebooks/simd/prepared-codebook";
 import { f32OfF16Bits } from "../../../codecs/simd/half";
 import { storeMinima, unpackSixBits } from "./k-scales";
 import { bitMask, highPairs, MINIMA, ROW_BYTES, SCALES, storeScaled, storeSigned } from "./tile";
@@ -297,11 +298,10 @@ export function putCodes(values: usize, v: v128, extra: u32, table: usize, codeB
   }
 }
 
-// Codebook formats. `codebook` is an image of codecs/codebooks/codebook-prepare.ts: words 1 points, 2 dimension, 10 tables,
-// 11 levels, 17 bits per code; tables and levels padded to 256.
-function expandCodebook(at: usize, stride: usize, rows: i32, tile: usize, spans: usize, codebook: usize): void {
-  const points = <usize>load<i32>(codebook, 4), dimension = load<i32>(codebook, 8), codeBits = load<i32>(codebook, 68);
-  const tables = codebook + <usize>load<i32>(codebook, 40), levels = codebook + <usize>load<i32>(codebook, 44);
+// Codebook formats; `prepared` is the address of a prepared codebook, whose tables and levels are padded to 256.
+function expandCodebook(at: usize, stride: usize, rows: i32, tile: usize, spans: usize, prepared: usize): void {
+  const points = <usize>word(prepared, POINTS), dimension = word(prepared, DIMENSION), codeBits = word(prepared, CODE_BITS);
+  const tables = prepared + <usize>word(prepared, TABLES), levels = prepared + <usize>word(prepared, LEVELS);
   const tableBytes = points * <usize>dimension;
   const lowBytes: usize = codeBits == 3 || dimension == 2 ? 8 : 16;
   for (let r: i32 = 0; r < rows; r++, at += stride) {
@@ -318,7 +318,7 @@ function expandCodebook(at: usize, stride: usize, rows: i32, tile: usize, spans:
   }
 }
 
-export function expandTile(kernel: i32, at: usize, stride: usize, rows: i32, tile: usize, codebook: usize): void {
+export function expandTile(kernel: i32, at: usize, stride: usize, rows: i32, tile: usize, prepared: usize): void {
   switch (kernel) {
     case 0: case 1: case 2: case 3: case 4: case 5: expandGroups(kernel, at, stride, rows, tile); break;
     case 6: expandMxfp4(at, stride, rows, tile); break;
@@ -331,7 +331,7 @@ export function expandTile(kernel: i32, at: usize, stride: usize, rows: i32, til
     case 14: expandQ6K(at, stride, rows, tile); break;
     case 15: expandIq4Xs(at, stride, rows, tile); break;
     case 17: expandTq1(at, stride, rows, tile); break;
-    case 18: expandCodebook(at, stride, rows, tile, 1, codebook); break;
-    default: expandCodebook(at, stride, rows, tile, 2, codebook);
+    case 18: expandCodebook(at, stride, rows, tile, 1, prepared); break;
+    default: expandCodebook(at, stride, rows, tile, 2, prepared);
   }
 }

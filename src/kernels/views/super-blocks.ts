@@ -1,6 +1,6 @@
 /** Super-blocks of 256 weights with integer scales: q2_K, q3_K, q4_K, q5_K, q6_K, and the ternary tq1_0, tq2_0. */
 import { readF16 } from "../../../codecs/floats/half.ts";
-import { sixBitPosition } from "../../../layouts/bit-orders.ts";
+import { sixBitPosition } from "../../../codecs/k-quants/k-scales.ts";
 import { plainView, type IntegerView } from "../integer-view.ts";
 
 /** A 6-bit scale or minimum of q4_K and q5_K, from its 12 bytes. */

@@ -167,10 +167,8 @@ export const MIXES: readonly Recipe[] = [
 /** Names that llama-quantize takes for another mix. */
 export const MIX_ALIASES: Readonly<Record<string, string>> = { q3_k: "q3_k_m", q4_k: "q4_k_m", q5_k: "q5_k_m" };
 
-/** llama.cpp's numbers of files whose tensors have one float type. */
-export const FLOAT_FILE_TYPES: Readonly<Record<string, number>> = { f32: 0, f16: 1, bf16: 32 };
-
-/** Mixes of llama.cpp that need types this program reads but does not write. */
-export const READ_ONLY_MIXES: readonly string[] = [
-  ...["iq1_s", "iq1_m", "iq2_xxs", "iq2_xs", "iq2_s", "iq2_m", "iq3_xxs", "iq3_xs", "iq3_s", "iq3_m"],
-];
+/** Mixes of llama.cpp that need types this program reads but does not write, with their file types. */
+export const READ_ONLY_MIXES: Readonly<Record<string, number>> = {
+  ...{ iq1_s: 24, iq1_m: 31, iq2_xxs: 19, iq2_xs: 20, iq2_s: 28, iq2_m: 29 },
+  ...{ iq3_xxs: 23, iq3_xs: 22, iq3_s: 26, iq3_m: 27 },
+};

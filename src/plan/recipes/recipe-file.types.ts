@@ -1,16 +1,9 @@
 /** A recipe as people write it and manifests keep it: everything that decides the bytes of a conversion. */
+import type { CalibrationChoices } from "./calibration-choices.ts";
 import type { Effort } from "../../../codecs/codec.ts";
-import type { Compat } from "../../container/carrier.ts";
+import type { Compat } from "../../../layouts/compat.ts";
+import type { IncompatiblePolicy } from "./incompatible-policy.ts";
 import type { Recipe, Rule } from "./recipe.types.ts";
-
-/** What to do with a tensor whose shape does not suit the wanted type or layout. */
-export type IncompatiblePolicy =
-  /** Stop, before anything is written. */
-  | "error"
-  /** Take the nearest type that fits, and rows instead of a packed layout; reported. */
-  | "fallback"
-  /** Leave the tensor as it is stored; reported. */
-  | "keep";
 
 /** The options that a recipe file states in the same words. */
 export interface StatedOptions {
@@ -51,6 +44,8 @@ export interface RecipeFile extends StatedOptions {
   readonly effort?: Effort;
   /** Type numbers of that program for packed tensors: an option of the run too. */
   readonly compat?: Compat;
+  /** Codes chosen against what the model computes: an option of the run too. */
+  readonly calibrate?: CalibrationChoices;
   readonly imatrix?: {
     /** Looked for where the user stands, then beside the recipe. */
     readonly file: string;

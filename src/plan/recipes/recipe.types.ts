@@ -2,20 +2,10 @@
  * A recipe: which type every tensor gets, as data. llama.cpp's mixes are recipes, a user's file is one, and the rules
  * of the command line are recipe rules put before all others.
  */
+import type { Layers } from "./layers.ts";
 import type { Role } from "./tensor-role.ts";
 
-/**
- * A part of the model's depth. For a tensor with index i of n (integer divisions):
- * - `first-eighth`: i < n/8; `first-sixteenth`: i < n/16;
- * - `more-bits`: i < n/8, or i >= 7n/8, or every third in between, (i - n/8) % 3 == 2;
- * - a number k: i < k.
- * The index counts the tensors that reach the rule list: values (attn_v, attn_qkv, attn_kv_b together), and ffn_down,
- * ffn_up, ffn_gate each; in models with experts the last three take the layer's number. Other tensors take the layer's
- * number, and those outside the layers are in no part.
- */
-export type Layers = "first-eighth" | "first-sixteenth" | "more-bits" | number;
-
-/** Conditions; all that are given must hold. */
+/** Conditions; all that are given must hold: see `RULE_CONDITIONS`. */
 export interface RuleConditions {
   /**
    * The type in which the tensor is stored, `codebook` for all of ours, or one of several. Who names it knows that it

@@ -18,7 +18,7 @@ export function resolveTarget(name: string): Target {
 }
 
 /**
- * The layout that a wish stands for.
+ * The layout that a request stands for.
  * @param layout a layout's name, or `auto:` and a processor's: then the best one whose groups divide the rows, else the
  * best one (which will be reported as not fitting), and `rows` where the processor reads the format so
  * @param rows rows of one matrix of the tensor

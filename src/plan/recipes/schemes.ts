@@ -3,18 +3,16 @@
  * more bits than the name says. Every other type's name means that type for every tensor that may be quantized.
  */
 import { bitsPerWeight } from "../../../codecs/codec.ts";
-import { allFormats, findFormat, isCodebookFormat } from "../../../codecs/registry.ts";
+import { allFormats, findFormat, isCodebookFormat, isWritableFormat } from "../../../codecs/registry.ts";
 import { QuantizeError } from "../../errors.ts";
 import { unknownName } from "../../text/nearest-name.ts";
-import { FLOAT_FILE_TYPES, MIX_ALIASES, MIXES, READ_ONLY_MIXES } from "./mixes.ts";
+import { MIX_ALIASES, MIXES, READ_ONLY_MIXES } from "./mixes.ts";
 import type { Recipe } from "./recipe.types.ts";
 
-/** True when weights can be written in that type, and GGUF files can hold it. */
+/** True when weights can be written in the type of that name. */
 export function isWritable(codec: string): boolean {
   const format = findFormat(codec);
-  // q8_K holds activations during a product, never weights in a file.
-  if (format === undefined || format.name === "q8_K") return false;
-  return isCodebookFormat(format) || (format.encode !== undefined && format.ggmlType !== undefined);
+  return format !== undefined && isWritableFormat(format);
 }
 
 /** Every type of the mix can be written. */
@@ -24,7 +22,7 @@ function isComplete(recipe: Recipe): boolean {
 
 /** The recipe that gives one type to everything. */
 export function plainRecipe(codec: string): Recipe {
-  const fileType = FLOAT_FILE_TYPES[codec] ?? MIXES.find((mix) => mix.type === codec)?.fileType;
+  const fileType = findFormat(codec)?.fileType ?? MIXES.find((mix) => mix.type === codec)?.fileType;
   return { name: codec.toLowerCase(), type: codec, rules: [], ...(fileType === undefined ? {} : { fileType }) };
 }
 
@@ -49,7 +47,7 @@ export function allSchemes(): readonly Scheme[] {
     return { name: recipe.name, kind, type: recipe.type, bitsPerWeight: bits, recipe };
   };
   const mixes = MIXES.filter(isComplete);
-  const plain = allFormats().filter((format) => isWritable(format.name));
+  const plain = allFormats().filter(isWritableFormat);
   const single = plain.filter((format) => !mixes.some((mix) => mix.name === format.name.toLowerCase()));
   return [
     ...plain.filter(isCodebookFormat).map((format) => scheme(plainRecipe(format.name), "codebook")),
@@ -57,9 +55,7 @@ export function allSchemes(): readonly Scheme[] {
     ...single
       .filter((format) => format.kind === "uniform" && MIX_ALIASES[format.name.toLowerCase()] === undefined)
       .map((format) => scheme(plainRecipe(format.name), "type")),
-    ...plain
-      .filter((format) => format.kind === "float" && format.name in FLOAT_FILE_TYPES)
-      .map((format) => scheme(plainRecipe(format.name), "float")),
+    ...plain.filter((format) => format.kind === "float").map((format) => scheme(plainRecipe(format.name), "float")),
   ];
 }
 
@@ -74,7 +70,7 @@ export function findScheme(name: string): Recipe {
   const wanted = MIX_ALIASES[key] ?? key;
   const found = schemes.find((scheme) => scheme.name === wanted);
   if (found !== undefined) return found.recipe;
-  if (READ_ONLY_MIXES.includes(key))
+  if (Object.hasOwn(READ_ONLY_MIXES, key))
     throw new QuantizeError(
       "unsupported",
       `scheme "${key}" needs types that are read but not written; expected one of ${schemes.map((s) => s.name).join(", ")}`,
@@ -96,8 +92,8 @@ export function findType(name: string, where: string): string {
   const format = findFormat(name.trim());
   if (format === undefined) {
     const names = allFormats()
-      .map((known) => known.name)
-      .filter(isWritable);
+      .filter(isWritableFormat)
+      .map((known) => known.name);
     throw unknownName(`type of ${where}`, name, names, "quantize schemes");
   }
   if (!isWritable(format.name))

@@ -6,9 +6,9 @@
 import { transpose } from "../../simd/lanes";
 import { joinNibbles } from "../../k-quants/simd/sixteen";
 
-/** Weights of four blocks, their importance in the error, as vectors; and the scales found. */
-const WEIGHTS: usize = memory.data(512, 16);
-const IMPORTANCE: usize = memory.data(512, 16);
+/** Vectors of four blocks: the weights, and the weights of their errors; sums of a candidate. */
+const X: usize = memory.data(512, 16);
+const ERROR_WEIGHTS: usize = memory.data(512, 16);
 const SUMS: usize = memory.data(32, 16);
 /** Codes as bytes: element j of the four blocks in bytes 4j to 4j + 3. */
 const CODES: usize = memory.data(128, 16);
@@ -17,25 +17,25 @@ const CODES: usize = memory.data(128, 16);
 // @ts-ignore: decorator
 @inline
 export function loadBlocks(src: usize, n1: usize, n2: usize, n3: usize): void {
-  transpose(src, src + n1, src + n2, src + n3, 32, WEIGHTS);
+  transpose(src, src + n1, src + n2, src + n3, 32, X);
 }
 
-/** Without importance, errors are weighted by x * x. */
-export function weighBySquare(): void {
+/** Error weights without importance: x * x. */
+export function weighBySquares(): void {
   for (let at: usize = 0; at < 512; at += 16) {
-    const x = v128.load(WEIGHTS + at);
-    v128.store(IMPORTANCE + at, f32x4.mul(x, x));
+    const x = v128.load(X + at);
+    v128.store(ERROR_WEIGHTS + at, f32x4.mul(x, x));
   }
 }
 
-/** Importance of the columns times sqrt(spread + x * x); `spread` four lanes in memory. */
+/** Error weights: importance of the columns times sqrt(spread + x * x); `spread` four lanes in memory. */
 export function weighByImportance(importance: usize, n1: usize, n2: usize, n3: usize, spread: usize): void {
-  transpose(importance, importance + n1, importance + n2, importance + n3, 32, IMPORTANCE);
+  transpose(importance, importance + n1, importance + n2, importance + n3, 32, ERROR_WEIGHTS);
   const mean = v128.load(spread);
   for (let at: usize = 0; at < 512; at += 16) {
-    const x = v128.load(WEIGHTS + at);
+    const x = v128.load(X + at);
     const root = f32x4.sqrt(f32x4.add(mean, f32x4.mul(x, x)));
-    v128.store(IMPORTANCE + at, f32x4.mul(v128.load(IMPORTANCE + at), root));
+    v128.store(ERROR_WEIGHTS + at, f32x4.mul(v128.load(ERROR_WEIGHTS + at), root));
   }
 }
 
@@ -43,7 +43,7 @@ export function weighByImportance(importance: usize, n1: usize, n2: usize, n3: u
 export function storeSpread(spread: usize): void {
   let sum = f32x4.splat(0);
   for (let at: usize = 0; at < 512; at += 16) {
-    const x = v128.load(WEIGHTS + at);
+    const x = v128.load(X + at);
     sum = f32x4.add(sum, f32x4.mul(x, x));
   }
   v128.store(spread, f32x4.mul(sum, f32x4.splat(0.0625)));
@@ -53,7 +53,7 @@ export function storeSpread(spread: usize): void {
 export function searchLevelScales(scales: usize): void {
   let largest = f32x4.splat(0), extreme = largest;
   for (let at: usize = 0; at < 512; at += 16) {
-    const x = v128.load(WEIGHTS + at);
+    const x = v128.load(X + at);
     const magnitude = f32x4.abs(x);
     const isLarger = f32x4.gt(magnitude, largest);
     largest = v128.bitselect(magnitude, largest, isLarger);
@@ -86,8 +86,8 @@ function sumCandidate(inverse: v128): void {
   const doubled = f32x4.add(inverse, inverse);
   let sumKX = f32x4.splat(0), sumKK = sumKX;
   for (let at: usize = 0; at < 512; at += 64) {
-    const x0 = v128.load(WEIGHTS + at), x1 = v128.load(WEIGHTS + at, 16);
-    const x2 = v128.load(WEIGHTS + at, 32), x3 = v128.load(WEIGHTS + at, 48);
+    const x0 = v128.load(X + at), x1 = v128.load(X + at, 16);
+    const x2 = v128.load(X + at, 32), x3 = v128.load(X + at, 48);
     const indices = nearestLevels(
       f32x4.mul(doubled, x0), f32x4.mul(doubled, x1), f32x4.mul(doubled, x2), f32x4.mul(doubled, x3),
     );
@@ -97,8 +97,8 @@ function sumCandidate(inverse: v128): void {
     const k1 = f32x4.convert_i32x4_s(i32x4.extend_high_i16x8_s(low));
     const k2 = f32x4.convert_i32x4_s(i32x4.extend_low_i16x8_s(high));
     const k3 = f32x4.convert_i32x4_s(i32x4.extend_high_i16x8_s(high));
-    const wk0 = f32x4.mul(v128.load(IMPORTANCE + at), k0), wk1 = f32x4.mul(v128.load(IMPORTANCE + at, 16), k1);
-    const wk2 = f32x4.mul(v128.load(IMPORTANCE + at, 32), k2), wk3 = f32x4.mul(v128.load(IMPORTANCE + at, 48), k3);
+    const wk0 = f32x4.mul(v128.load(ERROR_WEIGHTS + at), k0), wk1 = f32x4.mul(v128.load(ERROR_WEIGHTS + at, 16), k1);
+    const wk2 = f32x4.mul(v128.load(ERROR_WEIGHTS + at, 32), k2), wk3 = f32x4.mul(v128.load(ERROR_WEIGHTS + at, 48), k3);
     sumKX = f32x4.add(f32x4.add(sumKX, f32x4.mul(wk0, x0)), f32x4.mul(wk1, x1));
     sumKX = f32x4.add(f32x4.add(sumKX, f32x4.mul(wk2, x2)), f32x4.mul(wk3, x3));
     sumKK = f32x4.add(f32x4.add(sumKK, f32x4.mul(wk0, k0)), f32x4.mul(wk1, k1));
@@ -150,8 +150,8 @@ export function levelsOf(indices: v128): v128 {
 export function storeLevels(inverses: usize, d0: usize, d1: usize, d2: usize, d3: usize): void {
   const inverse = v128.load(inverses);
   for (let at: usize = 0; at < 512; at += 64) {
-    const x0 = f32x4.mul(inverse, v128.load(WEIGHTS + at)), x1 = f32x4.mul(inverse, v128.load(WEIGHTS + at, 16));
-    const x2 = f32x4.mul(inverse, v128.load(WEIGHTS + at, 32)), x3 = f32x4.mul(inverse, v128.load(WEIGHTS + at, 48));
+    const x0 = f32x4.mul(inverse, v128.load(X + at)), x1 = f32x4.mul(inverse, v128.load(X + at, 16));
+    const x2 = f32x4.mul(inverse, v128.load(X + at, 32)), x3 = f32x4.mul(inverse, v128.load(X + at, 48));
     const indices = nearestLevels(f32x4.add(x0, x0), f32x4.add(x1, x1), f32x4.add(x2, x2), f32x4.add(x3, x3));
     v128.store(CODES + (at >> 2), indices);
   }

@@ -1,8 +1,8 @@
-// Step 2 of the search, for one table: codes, the least-squares scale for them, the nearest level, the error.
+// Step 2 of the search: twin of ../refine-group.ts, function by function.
 import {
-  CODES, DIMENSION, ENTRIES, GROUP_SIZE, LEVEL_COUNT, LEVELS, nearestIntegers, POINTS, SORTED_LEVELS, sumFloats, sumIntegers, TABLES, THRESHOLDS,
-  UNIT_THRESHOLDS, UNITS, V, word, X,
-} from "./codebook-image";
+  CODES, DIMENSION, ENTRIES, ERROR_WEIGHTS, GROUP_SIZE, LEVEL_COUNT, LEVELS, nearestIntegers, POINTS, ROUGH_THRESHOLDS, SORTED_LEVELS,
+  sumFloats, sumIntegers, TABLES, THRESHOLDS, UNITS, word, X,
+} from "./prepared-codebook";
 
 const MAX_UNITS: f32 = 16383;
 const MAX_DIFFERENCE: i16 = 5791;
@@ -21,7 +21,7 @@ export function toUnits(scratch: usize, groupSize: usize, scale: f32): void {
 // Entries of 32 codes, as i16.
 // @ts-ignore: decorator
 @inline
-function loadEntries(entries: usize, points: usize, a: v128, b: v128, at: usize): void {
+function lookUpEntries(entries: usize, points: usize, a: v128, b: v128, at: usize): void {
   const low = points == 8 ? v128.load64_zero(entries) : v128.load(entries);
   let e = i8x16.swizzle(low, a), f = i8x16.swizzle(low, b);
   if (points == 32) {
@@ -36,11 +36,11 @@ function loadEntries(entries: usize, points: usize, a: v128, b: v128, at: usize)
 }
 
 /** Entries nearest to weights in whole units. */
-export function assignRoughly(image: usize, scratch: usize, table: i32): void {
-  const groupSize = <usize>word(image, GROUP_SIZE);
-  const points = <usize>word(image, POINTS);
-  const limits = image + <usize>word(image, UNIT_THRESHOLDS) + <usize>table * points;
-  const entries = image + <usize>word(image, TABLES) + <usize>table * points;
+export function assignRoughly(prepared: usize, scratch: usize, table: i32): void {
+  const groupSize = <usize>word(prepared, GROUP_SIZE);
+  const points = <usize>word(prepared, POINTS);
+  const limits = prepared + <usize>word(prepared, ROUGH_THRESHOLDS) + <usize>table * points;
+  const entries = prepared + <usize>word(prepared, TABLES) + <usize>table * points;
   const limitsEnd = limits + points - 1;
   for (let j: usize = 0; j < groupSize; j += 32) {
     const at = scratch + (j << 1);
@@ -52,20 +52,20 @@ export function assignRoughly(image: usize, scratch: usize, table: i32): void {
       a = i8x16.sub(a, i8x16.gt_s(u, limit));
       b = i8x16.sub(b, i8x16.gt_s(w, limit));
     }
-    loadEntries(entries, points, a, b, at);
+    lookUpEntries(entries, points, a, b, at);
   }
 }
 
 /** Nearest codes of weights in 1/64 units, and their entries. */
-export function assignCodes(image: usize, scratch: usize, table: i32): void {
-  const groupSize = <usize>word(image, GROUP_SIZE);
-  const points = <usize>word(image, POINTS);
-  if (word(image, DIMENSION) == 2) {
-    assignPairs(image, scratch, table);
+export function assignCodes(prepared: usize, scratch: usize, table: i32): void {
+  const groupSize = <usize>word(prepared, GROUP_SIZE);
+  const points = <usize>word(prepared, POINTS);
+  if (word(prepared, DIMENSION) == 2) {
+    assignPairs(prepared, scratch, table);
     return;
   }
-  const limits = image + <usize>word(image, THRESHOLDS) + ((<usize>table * points) << 1);
-  const entries = image + <usize>word(image, TABLES) + <usize>table * points;
+  const limits = prepared + <usize>word(prepared, THRESHOLDS) + ((<usize>table * points) << 1);
+  const entries = prepared + <usize>word(prepared, TABLES) + <usize>table * points;
   const limitsEnd = limits + ((points - 1) << 1);
   for (let j: usize = 0; j < groupSize; j += 32) {
     const at = scratch + (j << 1);
@@ -81,15 +81,16 @@ export function assignCodes(image: usize, scratch: usize, table: i32): void {
     const a = i8x16.narrow_i16x8_s(c0, c1), b = i8x16.narrow_i16x8_s(c2, c3);
     v128.store(scratch + j, a, CODES);
     v128.store(scratch + j, b, CODES + 16);
-    loadEntries(entries, points, a, b, at);
+    lookUpEntries(entries, points, a, b, at);
   }
 }
 
-// Nearest points: the largest u.p - |p|^2 / 2. The image holds each point as two i16, then half its square norm.
-function assignPairs(image: usize, scratch: usize, table: i32): void {
-  const groupSize = <usize>word(image, GROUP_SIZE);
-  const points = word(image, POINTS);
-  const first = image + <usize>word(image, THRESHOLDS) + ((<usize>table * <usize>points) << 3);
+// Nearest points: the largest u.p - |p|^2 / 2. A prepared codebook holds each point as two
+// i16, then half its square norm.
+function assignPairs(prepared: usize, scratch: usize, table: i32): void {
+  const groupSize = <usize>word(prepared, GROUP_SIZE);
+  const points = word(prepared, POINTS);
+  const first = prepared + <usize>word(prepared, THRESHOLDS) + ((<usize>table * <usize>points) << 3);
   const one = i32x4.splat(1);
   for (let j: usize = 0; j < groupSize; j += 16) {
     const at = scratch + (j << 1);
@@ -118,14 +119,14 @@ function assignPairs(image: usize, scratch: usize, table: i32): void {
 }
 
 /** sum(u T) / sum(T T), 0 where that is not positive. */
-export function leastSquares(scratch: usize, groupSize: usize, weighted: bool): f32 {
+export function leastSquares(scratch: usize, groupSize: usize, isWeighted: bool): f32 {
   let ut: f32, tt: f32;
-  if (weighted) {
+  if (isWeighted) {
     let a = f32x4.splat(0), b = a;
     for (let j: usize = 0; j < groupSize; j += 4) {
       const u = f32x4.convert_i32x4_s(v128.load16x4_s(scratch + (j << 1), UNITS));
       const t = f32x4.convert_i32x4_s(v128.load16x4_s(scratch + (j << 1), ENTRIES));
-      const v = v128.load(scratch + (j << 2), V);
+      const v = v128.load(scratch + (j << 2), ERROR_WEIGHTS);
       a = f32x4.add(a, f32x4.mul(f32x4.mul(u, t), v));
       b = f32x4.add(b, f32x4.mul(f32x4.mul(t, t), v));
     }
@@ -145,33 +146,33 @@ export function leastSquares(scratch: usize, groupSize: usize, weighted: bool): 
 }
 
 /** Squared error of the codes, in squared units of 1/64 entry. */
-export function squaredError(scratch: usize, groupSize: usize, weighted: bool): f32 {
+export function squaredError(scratch: usize, groupSize: usize, isWeighted: bool): f32 {
   const most = i16x8.splat(MAX_DIFFERENCE), least = i16x8.splat(-MAX_DIFFERENCE);
   let a = i32x4.splat(0), f = f32x4.splat(0);
   for (let j: usize = 0; j < groupSize; j += 8) {
     const u = v128.load(scratch + (j << 1), UNITS), t = v128.load(scratch + (j << 1), ENTRIES);
     const d = i16x8.min_s(i16x8.max_s(i16x8.sub(u, i16x8.shl(t, 6)), least), most);
-    if (weighted) {
+    if (isWeighted) {
       const low = f32x4.convert_i32x4_s(i32x4.extend_low_i16x8_s(d)), high = f32x4.convert_i32x4_s(i32x4.extend_high_i16x8_s(d));
-      f = f32x4.add(f, f32x4.mul(f32x4.mul(low, low), v128.load(scratch + (j << 2), V)));
-      f = f32x4.add(f, f32x4.mul(f32x4.mul(high, high), v128.load(scratch + (j << 2), V + 16)));
+      f = f32x4.add(f, f32x4.mul(f32x4.mul(low, low), v128.load(scratch + (j << 2), ERROR_WEIGHTS)));
+      f = f32x4.add(f, f32x4.mul(f32x4.mul(high, high), v128.load(scratch + (j << 2), ERROR_WEIGHTS + 16)));
     } else {
       a = i32x4.add(a, i32x4.dot_i16x8_s(d, d));
     }
   }
-  return weighted ? sumFloats(f) : <f32>sumIntegers(a);
+  return isWeighted ? sumFloats(f) : <f32>sumIntegers(a);
 }
 
 /** The error of a group of zeros, in the same units where `toUnits` has scaled its largest weight to 64. */
-export function squaredUnits(scratch: usize, groupSize: usize, weighted: bool): f32 {
+export function squaredUnits(scratch: usize, groupSize: usize, isWeighted: bool): f32 {
   let a = i32x4.splat(0), f = f32x4.splat(0);
   for (let j: usize = 0; j < groupSize; j += 4) {
     const u = v128.load16x4_s(scratch + (j << 1), UNITS);
     const square = i32x4.mul(u, u);
-    if (weighted) f = f32x4.add(f, f32x4.mul(f32x4.convert_i32x4_s(square), v128.load(scratch + (j << 2), V)));
+    if (isWeighted) f = f32x4.add(f, f32x4.mul(f32x4.convert_i32x4_s(square), v128.load(scratch + (j << 2), ERROR_WEIGHTS)));
     else a = i32x4.add(a, square);
   }
-  return weighted ? sumFloats(f) : <f32>sumIntegers(a);
+  return isWeighted ? sumFloats(f) : <f32>sumIntegers(a);
 }
 
 // How many of 16 ascending f32 are below `target`.
@@ -185,12 +186,12 @@ function countBelow(at: usize, target: v128): i32 {
 
 /**
  * The nearest level to `target` that is not zero and, where there is one, of the same sign; the lower one on a tie.
- * The image holds every sixteenth of 256 levels, then all of them, padded with infinities.
+ * A prepared codebook holds every sixteenth of 256 levels, then all of them, padded with infinities.
  */
-export function nearestLevel(image: usize, target: f32): i32 {
-  const levels = image + <usize>word(image, LEVELS);
-  const count = word(image, LEVEL_COUNT);
-  const sorted = image + <usize>word(image, SORTED_LEVELS);
+export function nearestLevel(prepared: usize, target: f32): i32 {
+  const levels = prepared + <usize>word(prepared, LEVELS);
+  const count = word(prepared, LEVEL_COUNT);
+  const sorted = prepared + <usize>word(prepared, SORTED_LEVELS);
   const all = f32x4.splat(target);
   const block = countBelow(sorted, all);
   let found = block == 16 ? 256 : (block << 4) + countBelow(sorted + 64 + (<usize>block << 6), all);

@@ -1,35 +1,35 @@
-// Step 1 of the search: the errors of all tables at one trial scale, as sums of rows of the image's `errors`; tables t,
-// t + 16, t + 32, ... compete in lane t mod 16.
+// Step 1 of the search: twin of ../table-search.ts. The errors of all tables at one trial scale are sums of error rows,
+// 16 tables to a vector; the lanes are those in which they compete.
 import {
-  BIN_OFFSET, BINS, DIMENSION, ERRORS, GROUP_SIZE, INNER_BINS, nearestIntegers, OUTER_BINS, ROWS, STRIDE, SUMS, TABLE_COUNT, TRIAL_FACTOR,
-  TRIAL_SCALE, UNITS, V8, WINNERS, word, X,
-} from "./codebook-image";
+  BIN_OFFSET, BINS, CODE_WEIGHTS, DIMENSION, ERRORS, GROUP_SIZE, INNER_BINS, LEAST_ERRORS, nearestIntegers, OUTER_BINS, ROW_BYTES, ROWS,
+  TABLE_COUNT, TRIAL_FACTORS, TRIAL_SCALES, UNITS, WINNERS, word, X,
+} from "./prepared-codebook";
 
-const NONE: i16 = 0x7fff;
+const NO_WINNER: i16 = 0x7fff;
 
 /** No table has won in any lane. */
 // @ts-ignore: decorator
 @inline
 export function clearWinners(scratch: usize): void {
-  v128.store(scratch, i16x8.splat(NONE), SUMS);
-  v128.store(scratch, i16x8.splat(NONE), SUMS + 16);
+  v128.store(scratch, i16x8.splat(NO_WINNER), LEAST_ERRORS);
+  v128.store(scratch, i16x8.splat(NO_WINNER), LEAST_ERRORS + 16);
   v128.store(scratch, i16x8.splat(0), WINNERS);
   v128.store(scratch, i16x8.splat(0), WINNERS + 16);
 }
 
-/** The lane of the least sum, the lowest of equals, which will not win again; -1 when there is none left. */
+/** The winner of least error, trial << 8 | table, of equals that of the lowest lane; -1 when none is left. */
 // @ts-ignore: decorator
 @inline
 export function takeWinner(scratch: usize): i32 {
-  const a = v128.load(scratch, SUMS), b = v128.load(scratch, SUMS + 16);
+  const a = v128.load(scratch, LEAST_ERRORS), b = v128.load(scratch, LEAST_ERRORS + 16);
   let least = i16x8.min_s(a, b);
   least = i16x8.min_s(least, v128.shuffle<i64>(least, least, 1, 0));
   least = i16x8.min_s(least, v128.shuffle<i32>(least, least, 1, 0, 3, 2));
   least = i16x8.min_s(least, v128.shuffle<i16>(least, least, 1, 0, 3, 2, 5, 4, 7, 6));
-  if (<i16>i16x8.extract_lane_s(least, 0) == NONE) return -1;
+  if (<i16>i16x8.extract_lane_s(least, 0) == NO_WINNER) return -1;
   const lane = ctz(i8x16.bitmask(i8x16.narrow_i16x8_s(i16x8.eq(a, least), i16x8.eq(b, least))));
-  store<i16>(scratch + (<usize>lane << 1), NONE, SUMS);
-  return lane;
+  store<i16>(scratch + (<usize>lane << 1), NO_WINNER, LEAST_ERRORS);
+  return <i32>load<i16>(scratch + (<usize>lane << 1), WINNERS);
 }
 
 // @ts-ignore: decorator
@@ -42,20 +42,20 @@ function binsOf(x: v128, scale: v128, inner: v128, outer: v128, offset: v128, ha
   return i32x4.min_s(i32x4.max_s(i32x4.add(i32x4.sub(v128.xor(index, minus), minus), half), i32x4.splat(0)), top);
 }
 
-/** Byte offsets of the rows of errors for one trial scale. */
-export function findRows(image: usize, scratch: usize, trial: i32): void {
-  const groupSize = <usize>word(image, GROUP_SIZE);
-  const bins = word(image, BINS);
-  const rowBytes = word(image, STRIDE);
-  const scale = f32x4.splat(load<f32>(image + TRIAL_SCALE + (<usize>trial << 2)));
-  const inner = f32x4.splat(load<f32>(image + INNER_BINS)), outer = f32x4.splat(load<f32>(image + OUTER_BINS));
-  const offset = f32x4.splat(load<f32>(image + BIN_OFFSET));
+/** Finds the error row of each code at one trial scale. */
+export function findRows(prepared: usize, scratch: usize, trial: i32): void {
+  const groupSize = <usize>word(prepared, GROUP_SIZE);
+  const bins = word(prepared, BINS);
+  const rowBytes = word(prepared, ROW_BYTES);
+  const scale = f32x4.splat(load<f32>(prepared + TRIAL_SCALES + (<usize>trial << 2)));
+  const inner = f32x4.splat(load<f32>(prepared + INNER_BINS)), outer = f32x4.splat(load<f32>(prepared + OUTER_BINS));
+  const offset = f32x4.splat(load<f32>(prepared + BIN_OFFSET));
   const half = i32x4.splat(bins >> 1), top = i32x4.splat(bins - 1);
-  if (word(image, DIMENSION) == 1) {
-    const stride = i32x4.splat(rowBytes);
+  if (word(prepared, DIMENSION) == 1) {
+    const strides = i32x4.splat(rowBytes);
     for (let j: usize = 0; j < groupSize; j += 4) {
       const bin = binsOf(v128.load(scratch + (j << 2), X), scale, inner, outer, offset, half, top);
-      v128.store(scratch + (j << 2), i32x4.mul(bin, stride), ROWS);
+      v128.store(scratch + (j << 2), i32x4.mul(bin, strides), ROWS);
     }
     return;
   }
@@ -69,13 +69,13 @@ export function findRows(image: usize, scratch: usize, trial: i32): void {
   }
 }
 
-// Where 16 tables or fewer compete: the lanes are turned by trial * tables, lanes without a table take no part. The sums
-// are turned in the room for units, which is free during the search.
-function competeFew(image: usize, scratch: usize, low: v128, high: v128, trial: i32): void {
-  const tableCount = word(image, TABLE_COUNT);
+// Where 16 tables or fewer compete: the lanes are turned by trial * tables, lanes without a table take no part. The
+// sums are turned in the room for units, which is free during the search.
+function competeFew(prepared: usize, scratch: usize, low: v128, high: v128, trial: i32): void {
+  const tableCount = word(prepared, TABLE_COUNT);
   const turn = trial * tableCount & 15;
-  const factor = i16x8.splat(<i16>load<i32>(image + TRIAL_FACTOR + (<usize>trial << 2)));
-  const lanes = i16x8(0, 1, 2, 3, 4, 5, 6, 7), none = i16x8.splat(NONE);
+  const factor = i16x8.splat(<i16>load<i32>(prepared + TRIAL_FACTORS + (<usize>trial << 2)));
+  const lanes = i16x8(0, 1, 2, 3, 4, 5, 6, 7), none = i16x8.splat(NO_WINNER);
   const a = v128.bitselect(i16x8.q15mulr_sat_s(low, factor), none, i16x8.lt_s(lanes, i16x8.splat(<i16>tableCount)));
   const b = v128.bitselect(i16x8.q15mulr_sat_s(high, factor), none, i16x8.lt_s(lanes, i16x8.splat(<i16>(tableCount - 8))));
   const room = scratch + UNITS;
@@ -99,23 +99,23 @@ function compete(scratch: usize, low: v128, high: v128, factor: v128, lowTables:
 // @ts-ignore: decorator
 @inline
 function take(scratch: usize, a: v128, b: v128, lowTables: v128, highTables: v128): void {
-  const sumsA = v128.load(scratch, SUMS), sumsB = v128.load(scratch, SUMS + 16);
+  const sumsA = v128.load(scratch, LEAST_ERRORS), sumsB = v128.load(scratch, LEAST_ERRORS + 16);
   v128.store(scratch, v128.bitselect(lowTables, v128.load(scratch, WINNERS), i16x8.lt_s(a, sumsA)), WINNERS);
   v128.store(scratch, v128.bitselect(highTables, v128.load(scratch, WINNERS + 16), i16x8.lt_s(b, sumsB)), WINNERS + 16);
-  v128.store(scratch, i16x8.min_s(a, sumsA), SUMS);
-  v128.store(scratch, i16x8.min_s(b, sumsB), SUMS + 16);
+  v128.store(scratch, i16x8.min_s(a, sumsA), LEAST_ERRORS);
+  v128.store(scratch, i16x8.min_s(b, sumsB), LEAST_ERRORS + 16);
 }
 
 /** Sums the rows for all tables, up to 128 at a time, and lets them compete in their lanes. */
-export function sumRows(image: usize, scratch: usize, trial: i32): void {
-  const codes = <usize>(word(image, GROUP_SIZE) / word(image, DIMENSION));
-  const errors = image + <usize>word(image, ERRORS);
-  const stride = word(image, STRIDE);
+export function sumRows(prepared: usize, scratch: usize, trial: i32): void {
+  const codes = <usize>(word(prepared, GROUP_SIZE) / word(prepared, DIMENSION));
+  const errors = prepared + <usize>word(prepared, ERRORS);
+  const rowBytes = word(prepared, ROW_BYTES);
   const rowsEnd = scratch + ROWS + (codes << 2);
   // Within a trial the sums are bytes: the least of each lane, and the vector that holds it; the first of equals.
   let least = i8x16.splat(-1), vector = i8x16.splat(0);
   let at: i32 = 0;
-  for (; at + 128 <= stride; at += 128) {
+  for (; at + 128 <= rowBytes; at += 128) {
     const base = errors + <usize>at;
     let a0 = i8x16.splat(0), a1 = a0, a2 = a0, a3 = a0, a4 = a0, a5 = a0, a6 = a0, a7 = a0;
     for (let row = scratch + ROWS; row < rowsEnd; row += 8) {
@@ -148,7 +148,7 @@ export function sumRows(image: usize, scratch: usize, trial: i32): void {
     least = i8x16.min_u(next, a7);
     vector = v128.bitselect(vector, i8x16.splat(<i8>(first + 7)), i8x16.eq(next, least));
   }
-  for (; at < stride; at += 16) {
+  for (; at < rowBytes; at += 16) {
     const base = errors + <usize>at;
     let a0 = i8x16.splat(0);
     for (let row = scratch + ROWS; row < rowsEnd; row += 4) a0 = i8x16.add_sat_u(a0, v128.load(base + <usize>load<u32>(row)));
@@ -156,11 +156,11 @@ export function sumRows(image: usize, scratch: usize, trial: i32): void {
     vector = v128.bitselect(vector, i8x16.splat(<i8>(at >> 4)), i8x16.eq(next, least));
     least = next;
   }
-  if (stride == 16) {
-    competeFew(image, scratch, i16x8.shl(i16x8.extend_low_i8x16_u(least), 7), i16x8.shl(i16x8.extend_high_i8x16_u(least), 7), trial);
+  if (rowBytes == 16) {
+    competeFew(prepared, scratch, i16x8.shl(i16x8.extend_low_i8x16_u(least), 7), i16x8.shl(i16x8.extend_high_i8x16_u(least), 7), trial);
     return;
   }
-  const factor = i16x8.splat(<i16>load<i32>(image + TRIAL_FACTOR + (<usize>trial << 2)));
+  const factor = i16x8.splat(<i16>load<i32>(prepared + TRIAL_FACTORS + (<usize>trial << 2)));
   const low = i16x8.add(i16x8.splat(<i16>(trial << 8)), i16x8(0, 1, 2, 3, 4, 5, 6, 7)), high = i16x8.add(low, i16x8.splat(8));
   compete(
     scratch, i16x8.shl(i16x8.extend_low_i8x16_u(least), 7), i16x8.shl(i16x8.extend_high_i8x16_u(least), 7), factor,
@@ -176,18 +176,18 @@ function competeWeighted(scratch: usize, low: v128, high: v128, factor: v128, fi
 }
 
 /** The same with each row weighted by the importance of its code. */
-export function sumWeightedRows(image: usize, scratch: usize, trial: i32): void {
-  const codes = <usize>(word(image, GROUP_SIZE) / word(image, DIMENSION));
-  const errors = image + <usize>word(image, ERRORS);
-  const stride = word(image, STRIDE);
-  const factor = i16x8.splat(<i16>load<i32>(image + TRIAL_FACTOR + (<usize>trial << 2)));
+export function sumWeightedRows(prepared: usize, scratch: usize, trial: i32): void {
+  const codes = <usize>(word(prepared, GROUP_SIZE) / word(prepared, DIMENSION));
+  const errors = prepared + <usize>word(prepared, ERRORS);
+  const rowBytes = word(prepared, ROW_BYTES);
+  const factor = i16x8.splat(<i16>load<i32>(prepared + TRIAL_FACTORS + (<usize>trial << 2)));
   let at: i32 = 0;
-  for (; at + 64 <= stride; at += 64) {
+  for (; at + 64 <= rowBytes; at += 64) {
     const base = errors + <usize>at, first = (trial << 8) + at;
     let a0 = i16x8.splat(0), a1 = a0, a2 = a0, a3 = a0, b0 = a0, b1 = a0, b2 = a0, b3 = a0;
     for (let code: usize = 0; code < codes; code++) {
       const p = base + <usize>load<u32>(scratch + (code << 2), ROWS);
-      const v = v128.load8_splat(scratch + code, V8);
+      const v = v128.load8_splat(scratch + code, CODE_WEIGHTS);
       let e = v128.load(p);
       a0 = i16x8.add_sat_u(a0, i16x8.extmul_low_i8x16_u(e, v));
       b0 = i16x8.add_sat_u(b0, i16x8.extmul_high_i8x16_u(e, v));
@@ -206,16 +206,16 @@ export function sumWeightedRows(image: usize, scratch: usize, trial: i32): void 
     competeWeighted(scratch, a2, b2, factor, first + 32);
     competeWeighted(scratch, a3, b3, factor, first + 48);
   }
-  for (; at < stride; at += 16) {
+  for (; at < rowBytes; at += 16) {
     const base = errors + <usize>at;
     let a = i16x8.splat(0), b = a;
     for (let code: usize = 0; code < codes; code++) {
       const e = v128.load(base + <usize>load<u32>(scratch + (code << 2), ROWS));
-      const v = v128.load8_splat(scratch + code, V8);
+      const v = v128.load8_splat(scratch + code, CODE_WEIGHTS);
       a = i16x8.add_sat_u(a, i16x8.extmul_low_i8x16_u(e, v));
       b = i16x8.add_sat_u(b, i16x8.extmul_high_i8x16_u(e, v));
     }
-    if (stride == 16) competeFew(image, scratch, i16x8.shr_u(a, 1), i16x8.shr_u(b, 1), trial);
+    if (rowBytes == 16) competeFew(prepared, scratch, i16x8.shr_u(a, 1), i16x8.shr_u(b, 1), trial);
     else competeWeighted(scratch, a, b, factor, (trial << 8) + at);
   }
 }

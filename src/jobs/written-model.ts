@@ -1,0 +1,35 @@
+/** What a conversion has written so far, as a model that passes can go through. */
+import { resolve } from "node:path";
+import type { Codebook } from "../../codecs/codec.ts";
+import type { Plan } from "../plan/plan.ts";
+import type { Model } from "../read/model.ts";
+
+/** Temporary files, in the order of the plan, each with its data section's place and its size. */
+export type WrittenFiles = readonly {
+  readonly path: string;
+  readonly dataStart: number;
+  readonly byteLength: number;
+}[];
+
+/** The model that a plan makes: the same tensors in other encodings, at other places. */
+export function writtenModel(
+  plan: Plan,
+  path: string,
+  files: WrittenFiles,
+  codebooks: readonly (readonly Codebook[] | undefined)[],
+): Model {
+  return {
+    path,
+    format: "gguf",
+    files: files.map((file) => ({ path: resolve(file.path), byteLength: file.byteLength })),
+    metadata: plan.metadata,
+    tensors: plan.tensors.map(({ tensor, codec, layout, file, byteOffset, byteLength }, i) => ({
+      name: tensor.name,
+      shape: tensor.shape,
+      codec,
+      layout,
+      ...(codebooks[i] && { codebooks: codebooks[i] }),
+      extents: [{ file, byteOffset: (files[file]?.dataStart ?? 0) + byteOffset, byteLength }],
+    })),
+  };
+}
