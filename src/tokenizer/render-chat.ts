@@ -28,11 +28,6 @@ export interface ChatOptions {
   readonly where: string;
 }
 
-/** True when the file has a template. */
-export function hasChatTemplate(metadata: Metadata): boolean {
-  return metadata.has(KEY);
-}
-
 /**
  * Renders a conversation. The text holds control tokens written out, the begin of text among them with most templates:
  * encode it with `parseSpecial`, and with `addSpecial` only if it does not begin with that token.
