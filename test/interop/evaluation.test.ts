@@ -5,10 +5,10 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { findFormat } from "../../dist/codecs/registry.js";
-import { startEngine } from "../../dist/src/engine/start-engine.js";
+import { withEngine } from "../../dist/src/engine/start-engine.js";
 import { planGeneration } from "../../dist/src/evaluate/plan-generation.js";
 import { prepareModel } from "../../dist/src/evaluate/prepare-model.js";
-import { runGeneration } from "../../dist/src/evaluate/run-generation.js";
+import { runGeneration, type GenerationInput } from "../../dist/src/evaluate/run-generation.js";
 import { readImatrix, readImatrixContent } from "../../dist/src/imatrix/read-imatrix.js";
 import { dequantize } from "../../dist/src/jobs/dequantize.js";
 import { evaluateModel } from "../../dist/src/jobs/evaluate-model.js";
@@ -262,22 +262,21 @@ describe("a greedy text of 100 tokens is llama.cpp's", () => {
     const opened = prepareModel(await openModel(model));
     const tokenizer = makeTokenizer(opened.model.metadata, model);
     const prompts = tokenizer.encode("Once upon a time", { addSpecial: true, parseSpecial: false });
-    const engine = startEngine({ threads: 2 });
     const positions = prompts.length + 100;
     const shape = { sequences: 1, positions, promptLength: prompts.length };
-    const [sequence] = await runGeneration(
-      {
-        ...{ model: opened, arithmetic: "kernels", prompts, promptLength: prompts.length, positions },
-        tokenLimit: opened.weights.vocabulary,
-        sampling: { temperature: 0, topK: 0, topP: 1, seed: 0 },
-        ...{ firstSequence: 0, stopTokens: [] },
-      },
-      planGeneration(opened, shape, { threads: 2, arithmetic: "kernels" }),
-      {},
-      engine,
-      () => {},
-    );
-    await engine.pool.close();
+    const plan = planGeneration(opened, shape, { threads: 2, arithmetic: "kernels" });
+    const input: GenerationInput = {
+      model: opened,
+      arithmetic: "kernels",
+      prompts,
+      promptLength: prompts.length,
+      positions,
+      tokenLimit: opened.weights.vocabulary,
+      sampling: { temperature: 0, topK: 0, topP: 1, seed: 0 },
+      firstSequence: 0,
+      stopTokens: [],
+    };
+    const [sequence] = await withEngine({ threads: 2 }, (engine) => runGeneration(input, plan, {}, engine, () => {}));
     writeFileSync(path("prompt.i32"), prompts);
     llamaTool("forward", ["greedy", model, 2, 100, path("prompt.i32"), path("greedy.f32")]);
     const bytes = readFileSync(path("greedy.f32"));
