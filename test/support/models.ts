@@ -13,6 +13,8 @@ export interface ModelShape {
   readonly valueHeads: number;
   /** At least 259: three special tokens and one for each byte. */
   readonly vocabulary?: number;
+  /** Rows of the embedding and the output, when not as many as the vocabulary has tokens. */
+  readonly rows?: number;
   /** Stacked experts; a token uses two of them. */
   readonly experts?: number;
   /** No `output.weight`. */
@@ -42,7 +44,8 @@ const DEFAULT_VOCABULARY = 288;
 
 /** Names and shapes of all tensors, in the order in which converters write them. */
 export function tensorShapes(shape: ModelShape): [name: string, shape: number[]][] {
-  const { width, feedForward, heads, valueHeads, experts = 0, vocabulary = DEFAULT_VOCABULARY } = shape;
+  const { width, feedForward, heads, valueHeads, experts = 0 } = shape;
+  const vocabulary = shape.rows ?? shape.vocabulary ?? DEFAULT_VOCABULARY;
   const headLength = shape.headLength ?? width / heads;
   const queryWidth = headLength * heads;
   const valueWidth = headLength * valueHeads;
@@ -267,7 +270,7 @@ function tensorWeights(name: string, count: number, columns: number, seed: numbe
 }
 
 /** Writes a model of that shape with weights from the seed. */
-export function writeModel(path: string, shape: ModelShape, seed = 1): void {
+export function writeModel(path: string, shape: ModelShape, seed = 1, metadata = modelMetadata(shape)): void {
   const tensors = tensorShapes(shape).map(([name, dims], index): GgufTensor => {
     const codec = dims.length === 1 ? "f32" : (shape.codec ?? "f16");
     const count = dims.reduce((product, n) => product * n, 1);
@@ -276,7 +279,7 @@ export function writeModel(path: string, shape: ModelShape, seed = 1): void {
     resolveCodec(codec).encode!(weights, bytes, { rowLength: dims[0]! });
     return { name, shape: dims, type: GGML_TYPES[codec], bytes };
   });
-  writeGguf(path, modelMetadata(shape), tensors);
+  writeGguf(path, metadata, tensors);
 }
 
 /** One entry of an importance matrix. */
