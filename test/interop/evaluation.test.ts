@@ -19,7 +19,8 @@ import { openModel } from "../../dist/src/open/open-model.js";
 import { makeTokenizer } from "../../dist/src/tokenizer/make-tokenizer.js";
 import { writeModel } from "../support/models.js";
 import { TINY_MODELS } from "../support/tiny-models.js";
-import { EXACT_ATTENTION, llamaPerplexity, llamaTool } from "./llama-tools.js";
+import { EXACT_ATTENTION, llamaPerplexity } from "./llama-perplexity.js";
+import { llamaTool } from "./llama-programs.mjs";
 
 const fable = (path: string) => fileURLToPath(new URL(`../../fixtures/fable/${path}`, import.meta.url));
 const [F16, TEXT] = [fable("fable-f16.gguf"), fable("text.txt")];

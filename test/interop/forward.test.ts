@@ -8,7 +8,7 @@ import { openModel } from "../../dist/src/open/open-model.js";
 import { logitsOf } from "../support/forward.js";
 import { randomNumbers, writeModel } from "../support/models.js";
 import { TINY_MODELS } from "../support/tiny-models.js";
-import { llamaTool } from "./llama-tools.js";
+import { llamaTool } from "./llama-programs.mjs";
 
 const folder = mkdtempSync(join(tmpdir(), "forward-interop-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
