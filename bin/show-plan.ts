@@ -4,7 +4,7 @@ import { openModel } from "../src/open/open-model.ts";
 import { summarizePlan } from "../src/report/plan-summary.ts";
 import { planText } from "../src/report/plan-text.ts";
 import type { PlanRequest } from "./plan-options.ts";
-import { planRequest } from "./plan-request.ts";
+import { planWithoutMeasuring } from "./plan-request.ts";
 import { conversionOptionsOf, type RunFlags } from "./run-options.ts";
 import { print, printJson, stdoutView } from "./output.ts";
 
@@ -13,8 +13,8 @@ export type ShowPlanFlags = Pick<RunFlags, "threads" | "maxMemory" | "effort" | 
 
 export async function showPlan(path: string, request: PlanRequest, flags: ShowPlanFlags): Promise<void> {
   const model = await openModel(path);
-  const plan = planRequest(model, request);
-  const effort = request.kind === "export" ? undefined : request.effort;
+  const plan = await planWithoutMeasuring(model, request);
+  const effort = request.kind === "scheme" ? request.effort : undefined;
   const summary = summarizePlan(plan, planMemory(plan, { ...(effort && { effort }), ...conversionOptionsOf(flags) }));
   if (flags.json) printJson(summary);
   else print(planText(summary, stdoutView(flags)));

@@ -54,8 +54,19 @@ export function readSensitivity(path: string, model: Model): Sensitivity {
     const issue = result.error.issues[0]!;
     throw new QuantizeError("bad-format", `${path}: ${issue.path.join(".") || "root"}: ${issue.message}`);
   }
+  requireWhole(path, result.data as Sensitivity);
   requireModel(path, result.data as Sensitivity, model);
   return result.data as Sensitivity;
+}
+
+/** What a mix looks up must be there. */
+function requireWhole(path: string, { reference, candidates, tensors }: Sensitivity): void {
+  const fail = (where: string, type: string) =>
+    new QuantizeError("bad-format", `${path}: ${where}: expected what was measured in ${type}, found nothing`);
+  if (!candidates.includes(reference)) throw fail("reference", reference);
+  for (const { name: tensor, types } of tensors) {
+    for (const type of candidates) if (types[type] === undefined) throw fail(`tensor ${tensor}`, type);
+  }
 }
 
 function requireModel(path: string, { files, tensors }: Sensitivity, model: Model): void {

@@ -19,11 +19,11 @@ export interface ConvertOptions extends ConversionOptions {
  */
 export async function convertModel(
   options: ConvertOptions,
-  plan: (model: Model) => Plan,
+  plan: (model: Model) => Plan | Promise<Plan>,
   engine: Engine,
 ): Promise<ConversionReport> {
   announce(options, "open");
   const model = await openModel(options.input);
   announce(options, "plan");
-  return runConversion(plan(model), options.output, options, engine);
+  return runConversion(await plan(model), options.output, options, engine);
 }

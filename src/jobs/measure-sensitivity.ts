@@ -16,15 +16,14 @@ import { QuantizeError } from "../errors.ts";
 import { prepareModel, type PreparedModel } from "../evaluate/prepare-model.ts";
 import { matricesOf } from "../forward/weights.ts";
 import { openModel } from "../open/open-model.ts";
+import type { Imatrix } from "../imatrix/imatrix.types.ts";
+import { DEFAULT_CANDIDATES } from "../plan/mix-types.ts";
 import { isCopy, type Plan } from "../plan/plan.ts";
 import { planConversion } from "../plan/plan-conversion.ts";
 import type { CalibrationChoices } from "../plan/recipes/calibration-choices.ts";
 import { findType } from "../plan/recipes/schemes.ts";
 import type { Model } from "../read/model.ts";
 import { runConversion } from "./run-conversion.ts";
-
-/** Types that a mix is made of when nobody says. */
-export const DEFAULT_CANDIDATES: readonly string[] = ["q3_K", "q4_K", "q5_K", "q6_K"];
 
 /** Tokens that each tensor is measured on when nobody says: each costs a pass through the layers behind it. */
 const DEFAULT_TOKENS = 3072;
@@ -36,7 +35,7 @@ export interface SensitivityChoices extends CalibrationChoices {
   /** Types by name, at least one; default `DEFAULT_CANDIDATES`. */
   readonly candidates?: readonly string[];
   readonly effort?: Effort;
-  /** Type of matrices that nothing is known of: none by default. */
+  readonly imatrix?: Imatrix;
   readonly allowRequantize?: boolean;
 }
 
@@ -55,12 +54,20 @@ export async function measureSensitivity(options: SensitivityOptions): Promise<S
   });
 }
 
+/**
+ * Reads a measurement that was kept as JSON.
+ * @throws QuantizeError `bad-format`, `io`, `incompatible` when it is of another model
+ */
+export async function readSensitivity(path: string, model: Model): Promise<Sensitivity> {
+  return (await import("../calibrate/read-sensitivity.ts")).readSensitivity(path, model);
+}
+
 function referenceOf(candidates: readonly string[]): string {
   const away = (name: string): number => Math.abs(bitsPerWeight(findFormat(name)!) - REFERENCE_BITS);
   return candidates.reduce((best, name) => (away(name) < away(best) ? name : best));
 }
 
-/** The same for an open model, on an engine that is there. */
+/** The same for an open model. The engine has all its threads again afterwards. */
 export async function sensitivityOf(
   model: Model,
   options: SensitivityChoices & RunOptions,
@@ -95,6 +102,7 @@ export async function sensitivityOf(
     await engine.pool.restart(threads);
     const quantized = prepareModel(await openModel(path));
     const divergences = await runSensitivity(source, quantized, measured, text.windows, options, engine);
+    await engine.pool.restart(threads);
     return {
       format: SENSITIVITY_VERSION,
       files: model.files.map((file) => ({ name: basename(file.path), bytes: file.byteLength })),
@@ -115,8 +123,9 @@ export async function sensitivityOf(
   }
 }
 
-function planOf(model: Model, scheme: string, { allowRequantize }: SensitivityChoices): Plan {
-  return planConversion(model, { scheme, pure: true, ...(allowRequantize && { allowRequantize }) });
+function planOf(model: Model, scheme: string, { imatrix, allowRequantize }: SensitivityChoices): Plan {
+  const options = { ...(imatrix && { imatrix }), ...(allowRequantize && { allowRequantize }) };
+  return planConversion(model, { ...options, scheme, pure: true });
 }
 
 /** Matrices of the forward pass that a scheme quantizes, in the order of the plan. */

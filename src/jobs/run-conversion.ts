@@ -108,6 +108,7 @@ export async function runConversion(
       backend,
       threads: memory.threads,
       plannedMemory: memory.peakBytes,
+      ...(plan.mixed !== undefined && { mixed: plan.mixed }),
       warnings: [...plan.warnings, ...calibrationWarnings(calibrated?.report)],
       ...(calibrated && { calibration: calibrated.report }),
       seconds: (performance.now() - start) / 1000,

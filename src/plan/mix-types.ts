@@ -9,6 +9,9 @@
  */
 import { QuantizeError } from "../errors.ts";
 
+/** Types that a mix is made of when nobody says. */
+export const DEFAULT_CANDIDATES: readonly string[] = ["q2_K", "q3_K", "q4_K", "q5_K", "q6_K"];
+
 /** A type that a tensor may get. */
 export interface TypeOption {
   readonly codec: string;
