@@ -2,7 +2,14 @@
 import { Command } from "commander";
 import { defaultOutput } from "../default-output.ts";
 import * as options from "../options.ts";
-import { addPlanOptions, planRequestOf, requestName, type PlanFlags, type PlanRequest } from "../plan-options.ts";
+import {
+  addPlanOptions,
+  openOptionsOf,
+  planRequestOf,
+  requestName,
+  type PlanFlags,
+  type PlanRequest,
+} from "../plan-options.ts";
 import {
   addBudgetOptions,
   addRunOptions,
@@ -58,6 +65,7 @@ async function convert(
     const options = {
       ...stated,
       ...conversionOptionsOf(flags),
+      ...openOptionsOf(flags),
       ...(calibration && { calibration }),
       ...(evaluation && { evaluation }),
       ...run,

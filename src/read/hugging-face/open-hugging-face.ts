@@ -10,7 +10,7 @@ import { readJsonObject, type JsonObject } from "../json-text.ts";
 import type { Model, Tensor } from "../model.ts";
 import { ropeFactorsTensor, ropeOf } from "./rope.ts";
 import { openSafetensorsFile, openSafetensorsIndex, type SafetensorsSet } from "../safetensors/safetensors-set.ts";
-import { addVocabulary } from "./vocabulary.ts";
+import { addVocabulary, type CutOptions } from "./vocabulary/add-vocabulary.ts";
 
 const INDEX_NAME = "model.safetensors.index.json";
 const SINGLE_NAME = "model.safetensors";
@@ -20,7 +20,7 @@ const SINGLE_NAME = "model.safetensors";
  * @param path of the folder, as the user gave it
  * @throws QuantizeError `unsupported` for architectures we do not know, saying which ones we do; `bad-format`, `io`
  */
-export function openHuggingFace(path: string): Model {
+export function openHuggingFace(path: string, options: CutOptions = {}): Model {
   const configPath = join(path, "config.json");
   if (!existsSync(configPath)) {
     throw new QuantizeError("unsupported", `${path}: expected a Hugging Face folder, found no config.json in it`);
@@ -35,7 +35,7 @@ export function openHuggingFace(path: string): Model {
   const tensors = mapTensors(set, architecture, config, layers, configPath);
   checkEmbedding(tensors, vocabularySize, configPath);
   const metadata = configMetadata(resolve(path), config, architecture, rope, tensors, configPath);
-  const note = addVocabulary(metadata, path, config, vocabularySize);
+  const notes = addVocabulary(metadata, path, { ...options, config, rules: {}, size: vocabularySize });
   const factors = ropeFactorsTensor(rope);
   return {
     path,
@@ -43,7 +43,7 @@ export function openHuggingFace(path: string): Model {
     files: set.files,
     metadata,
     tensors: factors === undefined ? tensors : [factors, ...tensors],
-    ...(note === undefined ? {} : { notes: [note] }),
+    ...(notes.length === 0 ? {} : { notes }),
   };
 }
 

@@ -1,19 +1,30 @@
 /**
- * The pieces of a SentencePiece model (`tokenizer.model`): a protocol buffer, of which three fields matter.
+ * A SentencePiece model (`tokenizer.model`): a protocol buffer, of which a few fields matter.
  *
- *   ModelProto      1: SentencePiece, repeated
+ *   ModelProto      1: SentencePiece, repeated; 2: TrainerSpec; 3: NormalizerSpec
  *   SentencePiece   1: text, 2: f32 score, 3: kind (1 normal, 2 unknown, 3 control, 4 user defined, 5 unused, 6 byte)
+ *   TrainerSpec     3: kind of model (1 unigram, 2 pairs)
+ *   NormalizerSpec  1: name, 2: precompiled map of characters, 3: adds a space in front, 4: removes extra spaces
  */
-import { QuantizeError } from "../../errors.ts";
-import { decodeText } from "../lossless-utf8.ts";
-
-/** Kinds of pieces, which GGUF has taken over with their numbers. */
-export const TOKEN_KIND = { normal: 1, unknown: 2, control: 3, userDefined: 4, unused: 5, byte: 6 } as const;
+import { QuantizeError } from "../../../errors.ts";
+import { decodeText } from "../../lossless-utf8.ts";
+import { TOKEN_KIND } from "./token-list.ts";
 
 export interface Piece {
   readonly text: string;
   readonly score: number;
   readonly kind: number;
+}
+
+/** What a model says of itself; what it leaves out is as SentencePiece takes it. */
+export interface SentencePieceModel {
+  readonly pieces: readonly Piece[];
+  readonly isUnigram: boolean;
+  /** Name of the normalization: `identity` changes nothing. */
+  readonly normalization: string;
+  readonly charactersMap: Uint8Array;
+  readonly addsSpaceInFront: boolean;
+  readonly removesExtraSpaces: boolean;
 }
 
 /** A part of the file being read. */
@@ -24,18 +35,32 @@ interface Span {
 }
 
 /**
- * Reads all pieces, in the order of their ids.
+ * Reads a model; its pieces come in the order of their ids.
  * @param where the file, for error messages
  * @throws QuantizeError `bad-format` with the byte offset
  */
-export function parseSentencePiece(bytes: Uint8Array, where: string): Piece[] {
+export function parseSentencePiece(bytes: Uint8Array, where: string): SentencePieceModel {
   const pieces: Piece[] = [];
+  const trainer = new Map<number, number | Span>();
+  const normalizer = new Map<number, number | Span>();
   eachField({ bytes, position: 0, end: bytes.length }, where, (field, value) => {
-    if (field === 1 && typeof value === "object") pieces.push(parsePiece(value, where));
+    if (typeof value !== "object") return;
+    if (field === 1) pieces.push(parsePiece(value, where));
+    if (field === 2) eachField(value, where, (key, inner) => void trainer.set(key, inner));
+    if (field === 3) eachField(value, where, (key, inner) => void normalizer.set(key, inner));
   });
-  if (pieces.length === 0)
+  if (pieces.length === 0) {
     throw new QuantizeError("bad-format", `${where}: expected a SentencePiece model, found none`);
-  return pieces;
+  }
+  const [name, map] = [normalizer.get(1), normalizer.get(2)];
+  return {
+    pieces,
+    isUnigram: (trainer.get(3) ?? 1) === 1,
+    normalization: typeof name === "object" ? decodeText(bytes, name.position, name.end) : "",
+    charactersMap: typeof map === "object" ? bytes.slice(map.position, map.end) : new Uint8Array(0),
+    addsSpaceInFront: normalizer.get(3) !== 0,
+    removesExtraSpaces: normalizer.get(4) !== 0,
+  };
 }
 
 function parsePiece(span: Span, where: string): Piece {
