@@ -158,9 +158,9 @@ test.each<[string, () => string, string, RegExp]>([
   ],
   [
     "another architecture",
-    () => folderVariant(changedConfig({ architectures: ["FooForCausalLM"] })),
+    () => folderVariant(changedConfig({ architectures: ["LlamaForCausalLN"] })),
     "unsupported",
-    /expected one of LlamaForCausalLM, .*found FooForCausalLM/,
+    /config.json: architecture: expected one of the \d+ that are known \(the nearest is LlamaForCausalLM\), found "LlamaForCausalLN"$/,
   ],
   [
     "no architecture",
