@@ -172,10 +172,10 @@ test.each<[string, () => string, string, RegExp]>([
   ["a broken config", () => folderVariant({ "config.json": "{" }), "bad-format", /config.json: expected JSON/],
   ["no weights", () => folderVariant({ "model.safetensors": undefined }), "unsupported", /found no safetensors/],
   [
-    "weights that are quantized",
-    () => folderVariant(changedConfig({ quantization_config: { quant_method: "gptq" } })),
+    "weights quantized in a way that is not read",
+    () => folderVariant(changedConfig({ quantization_config: { quant_method: "hqq" } })),
     "unsupported",
-    /gptq/,
+    /config.json: the weights are quantized in a way that is not read \(hqq\); give the original, or one in fp8, /,
   ],
   [
     "too few layers in the config",

@@ -16,8 +16,8 @@ import { addGeneralMetadata } from "./general/general-metadata.ts";
 import { languageModelNames } from "./language-model-names.ts";
 import { mapTensors } from "./map-tensors.ts";
 import { poolingType } from "./pooling.ts";
+import { readSources } from "./quantized/read-sources.ts";
 import { ropeOf, ropeTensors } from "./rope.ts";
-import { plainTensor } from "./source-tensors.ts";
 import { addVocabulary, type CutOptions } from "./vocabulary/add-vocabulary.ts";
 
 const INDEX_NAME = "model.safetensors.index.json";
@@ -46,12 +46,7 @@ export function openHuggingFace(path: string, options: CutOptions = {}): Model {
   const config: Config = { ...stated, layersBehind };
   const name = typeof architecture.gguf === "string" ? architecture.gguf : architecture.gguf(config);
   const rope = ropeOf(config, architecture.rope);
-  refuseQuantized(config);
-  const mapped = mapTensors(
-    [...entries].map(([name, entry]) => plainTensor(set, entry, name)),
-    architecture,
-    config,
-  );
+  const mapped = mapTensors(readSources(set, entries, path, config), architecture, config);
   const dimension = architecture.ropeDimension?.(config) ?? (rope.type === "default" ? 0 : headDimension(config));
   const tensors = [...ropeTensors(rope, dimension, configPath), ...mapped];
 
@@ -75,14 +70,6 @@ export function openHuggingFace(path: string, options: CutOptions = {}): Model {
     ...{ path, format: "safetensors", files: set.files, metadata, tensors },
     ...(all.length === 0 ? {} : { notes: all }),
   };
-}
-
-/** Only floats are read. */
-function refuseQuantized(config: Config): void {
-  const settings = valueOf(config, "quantization_config");
-  if (settings === undefined) return;
-  const method = isJsonObject(settings) ? String(settings["quant_method"]) : "of no stated method";
-  throw new QuantizeError("unsupported", `${config.where}: the weights are quantized (${method}); give the original`);
 }
 
 /** The architecture that the config names, or the part of it that describes the language model. */
