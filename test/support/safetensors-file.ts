@@ -28,10 +28,13 @@ export interface StoredTensor {
   readonly data: ArrayBufferView;
 }
 
-/** Tensors of any type, one behind the other in the order in which they are given. */
-export function storedTensors(tensors: Readonly<Record<string, StoredTensor>>): Uint8Array {
+/** Tensors of any type, one behind the other in the order in which they are given; data begin at a multiple of 8. */
+export function storedTensors(
+  tensors: Readonly<Record<string, StoredTensor>>,
+  metadata?: Readonly<Record<string, string>>,
+): Uint8Array {
   let end = 0;
-  const header: Record<string, unknown> = {};
+  const header: Record<string, unknown> = metadata === undefined ? {} : { __metadata__: metadata };
   for (const [name, { dtype, shape, data }] of Object.entries(tensors)) {
     header[name] = { dtype, shape, data_offsets: [end, (end += data.byteLength)] };
   }
@@ -41,5 +44,6 @@ export function storedTensors(tensors: Readonly<Record<string, StoredTensor>>): 
     bytes.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength), at);
     at += data.byteLength;
   }
-  return safetensorsFile(header, bytes);
+  const json = JSON.stringify(header);
+  return safetensorsFile(json.padEnd(Math.ceil(json.length / 8) * 8), bytes);
 }
