@@ -31,12 +31,19 @@ export function elementBytes(array: StoredArray): number {
   }
 }
 
+/** Bytes that are computed at a time: what lies between a file and `out` is of that size. */
+const COMPUTED_BYTES = 1 << 20;
+
 /**
  * Reads elements `[first, first + n)`, where `n` elements fill `out`.
  * @throws QuantizeError `io` when the system cannot read
  */
 export function readElements(source: ByteSource, array: StoredArray, first: number, out: Uint8Array): void {
-  readRuns(source, array, first, 1, 0, out);
+  const size = elementBytes(array);
+  const step = array.kind === "plain" ? out.length : Math.floor(COMPUTED_BYTES / size) * size;
+  for (let done = 0; done < out.length; done += step) {
+    readRuns(source, array, first + done / size, 1, 0, out.subarray(done, done + step));
+  }
 }
 
 /**

@@ -1,10 +1,14 @@
-import { mkdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
 import { openModel } from "#dist/src/open/open-model.js";
-import { ARCHITECTURES, architectureNames } from "#dist/src/read/hugging-face/architectures/registry.js";
+import { architectureNames } from "#dist/src/read/hugging-face/architectures/registry.js";
+import { PRE_TOKENIZERS } from "#dist/src/read/hugging-face/vocabulary/pre-tokenizers.js";
 import { goldenFolder, readGolden } from "../support/golden-folder.ts";
 import { countingFolder } from "../support/hugging-face-folder.ts";
+
+const FORMATS = fileURLToPath(new URL("../../docs/formats.md", import.meta.url));
 
 /** A golden folder with keys of its config changed, those of the language model's part where there is one. */
 function changed(name: string, change: object): string {
@@ -125,8 +129,14 @@ test.each<[string, Readonly<Record<string, unknown>>, RegExp]>([
   await expect(openModel(embeddingFolder(files))).rejects.toThrow(message);
 });
 
-test("no class name belongs to two architectures", () => {
+test("every class name belongs to one architecture, and is in the table of docs/formats.md", () => {
   const names = architectureNames();
   expect(new Set(names).size).toBe(names.length);
-  expect(ARCHITECTURES.every(({ huggingFace }) => huggingFace.length > 0)).toBe(true);
+  const listed = new Set(readFileSync(FORMATS, "utf8").match(/(?<=`)\w+(?=`)/g));
+  expect(names.filter((name) => !listed.has(name))).toEqual([]);
+});
+
+test("every name of a cut is in docs/formats.md", () => {
+  const text = readFileSync(FORMATS, "utf8");
+  expect(PRE_TOKENIZERS.map(({ name }) => name).filter((name) => !text.includes(`\`${name}\``))).toEqual([]);
 });

@@ -25,6 +25,10 @@ export interface GoldenFolder {
   readonly metadata: Readonly<Record<string, readonly [type: string, value: unknown]>>;
   /** Type, shape (innermost first), and the first 16 digits of the SHA-256 of the bytes. */
   readonly tensors: Readonly<Record<string, readonly [codec: string, shape: readonly number[], sha256: string]>>;
+  /**
+   * Where llama.cpp predicts tokens: its logits of the first 16 tokens behind the ids `7 i mod vocabulary`, i below 24.
+   */
+  readonly logits?: readonly number[];
 }
 
 export const GOLDEN_NAMES = readdirSync(FIXTURES).map((name) => name.slice(0, -".json".length));
@@ -92,19 +96,27 @@ function makeTensors(sources: GoldenFolder["sources"]): Record<string, StoredTen
   return Object.fromEntries(Object.entries(sources).map(([name, source]) => [name, make(name, source)]));
 }
 
-/** Writes a folder; it goes away with the test. @throws Error when its bytes are not those the converter read */
-export function goldenFolder(name: string, golden: GoldenFolder): string {
+/** Writes a folder of such weights; it goes away with the test. */
+export function randomFolder(config: object, sources: GoldenFolder["sources"]): string {
   const folder = temporaryFolder();
-  const model = storedTensors(makeTensors(golden.sources), { format: "pt" });
-  if (sha256(model) !== golden.sha256) throw new Error(`${name}: the generator makes another file`);
-  writeFileSync(join(folder, "config.json"), JSON.stringify(golden.config));
-  writeFileSync(join(folder, "model.safetensors"), model);
-  if (WITH_VOCABULARY.includes(name)) {
-    const vocab = Object.fromEntries(Array.from({ length: 320 }, (_, i) => [`t${i}`, i]));
-    writeFileSync(
-      join(folder, "tokenizer.json"),
-      JSON.stringify({ model: { type: "WordPiece", vocab }, added_tokens: [] }),
-    );
-  }
+  writeFileSync(join(folder, "config.json"), JSON.stringify(config));
+  writeFileSync(join(folder, "model.safetensors"), storedTensors(makeTensors(sources), { format: "pt" }));
   return folder;
+}
+
+/** Writes the folder that a fixture describes. @throws Error when its bytes are not those the converter read */
+export function goldenFolder(name: string, golden: GoldenFolder): string {
+  const folder = randomFolder(golden.config, golden.sources);
+  if (sha256(readFileSync(join(folder, "model.safetensors"))) !== golden.sha256) {
+    throw new Error(`${name}: the generator makes another file`);
+  }
+  if (WITH_VOCABULARY.includes(name)) writeVocabulary(folder);
+  return folder;
+}
+
+/** Puts a vocabulary into a folder, of pieces that no text has. */
+export function writeVocabulary(folder: string): void {
+  const vocab = Object.fromEntries(Array.from({ length: 320 }, (_, i) => [`t${i}`, i]));
+  const tokenizer = { model: { type: "WordPiece", vocab }, added_tokens: [] };
+  writeFileSync(join(folder, "tokenizer.json"), JSON.stringify(tokenizer));
 }

@@ -3,6 +3,7 @@ import type { Architecture } from "./architecture.types.ts";
 import { bert, nomicBert, roberta } from "./bert.ts";
 import { cohere2, commandR } from "./command-r.ts";
 import { deepseek2 } from "./deepseek.ts";
+import { dots1 } from "./dots1.ts";
 import { ernie, ernieMoe } from "./ernie.ts";
 import { exaone, exaone4 } from "./exaone.ts";
 import { falcon } from "./falcon.ts";
@@ -42,7 +43,7 @@ export const ARCHITECTURES: readonly Architecture[] = [
   phi2, phi3, phimoe,
   gptOss, gpt2, gptNeox,
   olmo, olmo2, olmoe,
-  deepseek2,
+  deepseek2, dots1,
   glm4, glm4moe, chatglm,
   granite, graniteMoe, graniteHybrid,
   commandR, cohere2,
