@@ -5,6 +5,21 @@ import type { PackedArray, PackedIntegers, StoredNumbers, TableArray } from "./s
 
 const fround = Math.fround;
 
+/** Values of all bytes of a format, by its name. */
+const byteTables = new Map<string, Float32Array>();
+
+function byteTable(codec: string): Float32Array {
+  const known = byteTables.get(codec);
+  if (known !== undefined) return known;
+  const table = new Float32Array(256);
+  resolveCodec(codec).decode(
+    Uint8Array.from({ length: 256 }, (_, byte) => byte),
+    table,
+  );
+  byteTables.set(codec, table);
+  return table;
+}
+
 /** Numbers `[first, first + out.length)` as f32. */
 export function readNumbers(
   source: ByteSource,
@@ -15,7 +30,9 @@ export function readNumbers(
   const { decode, blockBytes } = resolveCodec(codec);
   const bytes = new Uint8Array(out.length * blockBytes);
   source.read(extent, first * blockBytes, bytes);
-  decode(bytes, out);
+  if (blockBytes !== 1) return decode(bytes, out);
+  const table = byteTable(codec);
+  for (let i = 0; i < bytes.length; i++) out[i] = table[bytes[i]!]!;
 }
 
 /** Fills a window of columns of one row; what belongs to several rows is read once. */
@@ -37,14 +54,22 @@ function integerReader(
   const words = new Uint32Array((byRows ? from + count : Math.ceil((from + count) / perWord)) - firstWord);
   const bytes = new Uint8Array(words.buffer);
   let loaded = -1;
+  // Words hold a power of two of fields.
+  const wordBits = Math.log2(perWord);
+  const shifts = Int32Array.from({ length: perWord }, (_, place) => bits * (order?.[place] ?? place));
   return (row, out) => {
-    const wordRow = byRows ? Math.floor(row / perWord) : row;
+    const wordRow = byRows ? row >>> wordBits : row;
     if (wordRow !== loaded) source.read(extent, 4 * (wordRow * wordsPerRow + firstWord), bytes);
     loaded = wordRow;
+    if (byRows) {
+      const shift = shifts[row & (perWord - 1)]!;
+      for (let i = 0; i < count; i++) out[i] = (words[i]! >>> shift) & mask;
+      return;
+    }
+    const start = from - (firstWord << wordBits);
     for (let i = 0; i < count; i++) {
-      const place = (byRows ? row : from + i) % perWord;
-      const word = byRows ? i : Math.floor((from + i) / perWord) - firstWord;
-      out[i] = (words[word]! >>> (bits * (order?.[place] ?? place))) & mask;
+      const at = start + i;
+      out[i] = (words[at >>> wordBits]! >>> shifts[at & (perWord - 1)]!) & mask;
     }
   };
 }
@@ -62,6 +87,8 @@ function groupReader(source: ByteSource, array: PackedArray, from: number, count
   const readZeros = zeros === undefined ? undefined : integerReader(source, zeros, bits, start, width);
   const rowScales = new Float32Array(width);
   const rowZeros = new Float32Array(width);
+  const places = new Int32Array(count);
+  for (let i = 0; i < count; i++) places[i] = byRows ? i : groupOf(from + i);
   const result = { scale: new Float32Array(count), zero: new Float32Array(count).fill(zero) };
   let loaded = -1;
   return (row: number): typeof result => {
@@ -70,11 +97,9 @@ function groupReader(source: ByteSource, array: PackedArray, from: number, count
     loaded = line;
     readNumbers(source, scales, line * (byRows ? columns : width) + start, rowScales);
     readZeros?.(line, rowZeros);
-    for (let i = 0; i < count; i++) {
-      const at = byRows ? i : groupOf(from + i);
-      result.scale[i] = rowScales[at]!;
-      if (readZeros !== undefined) result.zero[i] = rowZeros[at]! + zero;
-    }
+    const { scale, zero: zeroOf } = result;
+    for (let i = 0; i < count; i++) scale[i] = rowScales[places[i]!]!;
+    if (readZeros !== undefined) for (let i = 0; i < count; i++) zeroOf[i] = rowZeros[places[i]!]! + zero;
     return result;
   };
 }

@@ -63,13 +63,12 @@ function readBox(
     scatter(piece, 0, axes, size, out, at);
     return;
   }
-  const narrowest = axes.at(-1)!;
-  if (axes.length === 2 && narrowest.stride === 1 && !isDense) {
-    readRectangle(source, array, start, widest, narrowest, size, out, at);
+  const inner = span - (widest.count - 1) * widest.stride;
+  if (!isDense && inner <= (MOST_PER_WANTED * wanted) / widest.count && inner * size <= PIECE_BYTES) {
+    readApart(source, array, start, widest, rest, inner, size, out, at);
     return;
   }
   // Along the widest stride: as many at a time as make a piece, where what lies between is wanted too.
-  const inner = span - (widest.count - 1) * widest.stride;
   const most = Math.floor((PIECE_BYTES / size - inner) / widest.stride) + 1;
   const step = isDense ? Math.max(rest.length > 0 ? 1 : 2, most) : 1;
   for (let i = 0; i < widest.count; i += step) {
@@ -79,24 +78,24 @@ function readBox(
   }
 }
 
-/** Runs of neighbours that lie far apart: some at a time, close together in memory, from where they are put in order. */
-function readRectangle(
+/** Boxes of `span` neighbours that lie far apart: some at a time, close together in memory, and from there in order. */
+function readApart(
   source: ByteSource,
   array: StoredArray,
   start: number,
-  rows: BoxAxis,
-  run: BoxAxis,
+  apart: BoxAxis,
+  rest: readonly BoxAxis[],
+  span: number,
   size: number,
   out: Uint8Array,
   at: number,
 ): void {
-  const step = Math.max(1, Math.floor(PIECE_BYTES / size / run.count));
-  for (let i = 0; i < rows.count; i += step) {
-    const count = Math.min(step, rows.count - i);
-    const piece = new Uint8Array(count * run.count * size);
-    readRuns(source, array, start + i * rows.stride, count, rows.stride, piece);
-    const axes = [{ ...rows, count, stride: run.count }, run];
-    scatter(piece, 0, axes, size, out, at + i * rows.outStride);
+  const step = Math.floor(PIECE_BYTES / size / span);
+  for (let i = 0; i < apart.count; i += step) {
+    const count = Math.min(step, apart.count - i);
+    const piece = new Uint8Array(count * span * size);
+    readRuns(source, array, start + i * apart.stride, count, apart.stride, piece);
+    scatter(piece, 0, [{ ...apart, count, stride: span }, ...rest], size, out, at + i * apart.outStride);
   }
 }
 

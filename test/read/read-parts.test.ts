@@ -99,27 +99,29 @@ test("any range of any views on arrays that lie anywhere, one behind the other, 
   );
 });
 
-test("a transposed matrix of several megabytes, row by row and in bands", () => {
-  const [rows, columns] = [700, 1100];
-  const file = new Uint8Array(Float32Array.from({ length: rows * columns }, (_, i) => i).buffer);
+const [ROWS, COLUMNS] = [700, 1100];
+const TRANSPOSED = orderAxes(viewOf([ROWS, COLUMNS]), [1, 0]);
+
+test.each<[string, View]>([
+  ["transposed", TRANSPOSED],
+  ["transposed, in rotary order", orderAxes(splitAxis(TRANSPOSED, 0, [11, 2, 50]), [0, 2, 1, 3])],
+  ["transposed in two halves", orderAxes(splitAxis(TRANSPOSED, 1, [2, 350]), [1, 0, 2])],
+])("a matrix of several megabytes, %s, row by row and in bands", (_, view) => {
+  const file = new Uint8Array(Float32Array.from({ length: ROWS * COLUMNS }, (_, i) => i).buffer);
   const extent = { file: 0, byteOffset: 0, byteLength: file.length };
-  const view = orderAxes(viewOf([rows, columns]), [1, 0]);
-  const model = modelOf(file, {
-    shape: [rows, columns],
-    codec: "f32",
-    parts: [{ ...view, array: { kind: "plain", extent, elementBytes: 4 } }],
-  });
+  const width = view.axes.at(-1)!.count;
+  const rows = (ROWS * COLUMNS) / width;
+  const parts = [{ ...view, array: { kind: "plain", extent, elementBytes: 4 } as const }];
+  const model = modelOf(file, { shape: [width, rows], codec: "f32", parts });
+  const places = placesOf(view);
   for (const [start, end] of [
     [0, 1],
     [641, 642],
     [3, 500],
-    [0, columns],
+    [0, rows],
   ] as const) {
-    const bytes = read(model, model.tensor, start, end, 4 * rows);
-    const wrong = new Float32Array(bytes.buffer).findIndex((value, i) => {
-      return value !== (i % rows) * columns + start + Math.floor(i / rows);
-    });
-    expect(wrong).toBe(-1);
+    const found = new Float32Array(read(model, model.tensor, start, end, 4 * width).buffer);
+    expect(found.findIndex((value, i) => value !== places[start * width + i])).toBe(-1);
   }
 });
 
