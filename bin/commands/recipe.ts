@@ -18,7 +18,7 @@ export function recipeCommand(): Command {
       const recipe =
         flags.model === undefined
           ? { scheme: findScheme(scheme) }
-          : recipeForModel(planConversion(await openModel(flags.model), { scheme }));
+          : recipeForModel(planConversion(await openModel(flags.model, { onUnknownCut: "note" }), { scheme }));
       if (flags.json) printJson(recipe);
       else print(formatRecipe(recipe));
     });

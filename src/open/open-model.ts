@@ -22,9 +22,10 @@ export type OpenOptions = CutOptions;
  */
 export async function openModel(path: string, options: OpenOptions = {}): Promise<Model> {
   if (isFolder(path)) return openHuggingFace(path, options);
-  if (basename(path) === "model.safetensors.index.json") return { ...openHuggingFace(dirname(path), options), path };
+  if (basename(path) === "model.safetensors.index.json")
+    return { ...(await openHuggingFace(dirname(path), options)), path };
   if (FOLDER_MODEL.test(basename(path)) && existsSync(join(dirname(path), "config.json"))) {
-    return { ...openHuggingFace(dirname(path), options), path };
+    return { ...(await openHuggingFace(dirname(path), options)), path };
   }
   if (path.endsWith(".safetensors")) return openSafetensors(path);
   return restoreOwnTensors(openGguf(path));

@@ -33,7 +33,7 @@ const QUANTIZATION_VERSION = 2;
  * @param path of the folder, as the user gave it
  * @throws QuantizeError `unsupported` for architectures we do not know, saying which ones we do; `bad-format`, `io`
  */
-export function openHuggingFace(path: string, options: CutOptions = {}): Model {
+export async function openHuggingFace(path: string, options: CutOptions = {}): Promise<Model> {
   const configPath = join(path, "config.json");
   if (!existsSync(configPath)) {
     throw new QuantizeError("unsupported", `${path}: expected a Hugging Face folder, found no config.json in it`);
@@ -53,7 +53,7 @@ export function openHuggingFace(path: string, options: CutOptions = {}): Model {
   const metadata: Metadata = new Map();
   metadata.set("general.architecture", { type: "string", value: name });
   metadata.set("general.type", { type: "string", value: "model" });
-  const cardNotes = addGeneralMetadata(metadata, path, root, mapped);
+  const cardNotes = await addGeneralMetadata(metadata, path, root, mapped);
   addArchitectureMetadata(metadata, name, architecture, config, rope);
   const pooling = architecture.pools === true ? poolingType(path) : undefined;
   if (pooling !== undefined) metadata.set(`${name}.pooling_type`, { type: "uint32", value: pooling });

@@ -50,14 +50,14 @@ const CARD_KEYS = {
  * @param tensors of the model, which its size is counted from
  * @returns notes for people
  */
-export function addGeneralMetadata(
+export async function addGeneralMetadata(
   metadata: Metadata,
   folder: string,
   config: JsonObject,
   tensors: readonly Tensor[],
-): string[] {
+): Promise<string[]> {
   const weights = countWeights(tensors);
-  const { values: card, note } = readModelCard(folder);
+  const { values: card, note } = await readModelCard(folder);
   addSampling(metadata, folder);
   const stated = config["_name_or_path"];
   const ids = [basename(resolve(folder))];

@@ -1,7 +1,6 @@
 /** The front matter of a model card: YAML between two lines of hyphens at the beginning of `README.md`. */
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { parse } from "yaml";
 import { readWholeFile } from "../../input-file.ts";
 import { isJsonObject, type JsonObject } from "../../json-text.ts";
 import { decodeText } from "../../lossless-utf8.ts";
@@ -15,8 +14,8 @@ export interface ModelCard {
   readonly note?: string;
 }
 
-/** Reads the card of a folder; empty when it has none. */
-export function readModelCard(folder: string): ModelCard {
+/** Reads the card of a folder; empty when it has none. YAML is loaded only for one. */
+export async function readModelCard(folder: string): Promise<ModelCard> {
   const path = join(folder, "README.md");
   if (!existsSync(path)) return { values: {} };
   const lines = decodeText(readWholeFile(path, MAX_CARD_BYTES)).split(/\r?\n/);
@@ -27,6 +26,7 @@ export function readModelCard(folder: string): ModelCard {
     .slice(1, end < 0 ? undefined : end)
     .join("\n")
     .replaceAll("\t", "  ");
+  const { parse } = await import("yaml");
   try {
     const values: unknown = parse(text);
     return { values: isJsonObject(values) ? values : {} };

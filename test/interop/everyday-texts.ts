@@ -1,4 +1,7 @@
-/** Texts at which ways to cut text differ: runs of spaces, digits, marks, contractions, scripts, code. */
+/**
+ * Texts at which ways to cut text differ: runs of spaces, digits, marks, contractions, scripts, code. Milder than
+ * `hard-text.ts`: no special tokens and no characters newer than some program's tables, so that what differs is the cut.
+ */
 
 const PIECES = [
   ...["Hello, world!", "  leading", "trailing  ", "a\n\nb", "\n \n\n \n\n\n", "\t\t tabs \t", "\r\n\r\nwin\r\n"],
@@ -15,7 +18,7 @@ const PIECES = [
 const JOINTS = ["", " ", "\n", "  ", "\n\n", "x", "7", "'s", "."];
 
 /** At least `count` texts, the same in each run: the pieces, changed a little, and joined in pairs. */
-export function hardTexts(count: number): string[] {
+export function everydayTexts(count: number): string[] {
   const texts = new Set(PIECES);
   for (const piece of PIECES) {
     for (const text of [` ${piece}`, `\n${piece}`, `${piece}\n`, piece.toUpperCase(), piece.replaceAll(" ", "")]) {
