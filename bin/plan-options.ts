@@ -4,6 +4,7 @@ import { QuantizeError } from "../src/errors.ts";
 import { FIXED_TABLE_NAMES } from "../src/fit/fixed-tables.ts";
 import type { Imatrix } from "../src/imatrix/imatrix.types.ts";
 import type { MixTarget } from "../src/jobs/mix-model.ts";
+import type { OpenOptions } from "../src/open/open-model.ts";
 import type { AppliedRecipe } from "../src/plan/apply-recipe.ts";
 import type { ExportPlanOptions } from "../src/plan/plan-export.ts";
 import type { PlanOptions } from "../src/plan/plan.ts";
@@ -24,6 +25,7 @@ export interface PlanFlags extends MixFlags, Omit<StatedOptions, "allowUnmatched
   readonly imatrix?: string;
   readonly includeWeights?: readonly string[];
   readonly excludeWeights?: readonly string[];
+  readonly preTokenizer?: string;
 }
 
 function parseTables(text: string): number | "auto" {
@@ -78,6 +80,7 @@ const PLAN_OPTIONS: readonly (() => Option)[] = [
     new Option("--override-kv <key=type:value>", "set metadata: int, float, bool or str, may be repeated").argParser(
       collect,
     ),
+  () => new Option("--pre-tokenizer <name>", "how text is cut, where a Hugging Face folder's way is not llama.cpp's"),
   () =>
     new Option("--split-max-size <size>", "start a new file where the tensors of one would take more: 2GiB")
       .argParser(parseSize)
@@ -90,6 +93,11 @@ export function addPlanOptions(command: Command): Command {
   addMixOptions(command.addOption(schemeOption()));
   for (const option of PLAN_OPTIONS) command.addOption(option());
   return command;
+}
+
+/** The options of opening a model that were given. */
+export function openOptionsOf({ preTokenizer }: Pick<PlanFlags, "preTokenizer">): OpenOptions {
+  return preTokenizer === undefined ? {} : { preTokenizer };
 }
 
 /** The importance matrix, when one was named. */

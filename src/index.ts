@@ -50,7 +50,7 @@ export { findScheme } from "./plan/recipes/schemes.ts";
 export { quantize, type QuantizeOptions } from "./jobs/quantize.ts";
 export { readManifest } from "./open/read-manifest.ts";
 export type { Metadata, MetadataValue, Model, Tensor } from "./read/model.ts";
-export { openModel } from "./open/open-model.ts";
+export { openModel, type OpenOptions } from "./open/open-model.ts";
 export { pack, unpack, type RepackOptions } from "./jobs/repack.ts";
 export { htmlReport } from "./report/html-report.ts";
 export { makeTokenizer } from "./tokenizer/make-tokenizer.ts";

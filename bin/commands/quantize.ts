@@ -4,6 +4,7 @@ import { defaultOutput } from "../default-output.ts";
 import * as options from "../options.ts";
 import {
   addPlanOptions,
+  openOptionsOf,
   planRequestOf,
   requestName,
   type MixRequest,
@@ -68,6 +69,7 @@ async function convert(
     const options = {
       ...stated,
       ...conversionOptionsOf(flags),
+      ...openOptionsOf(flags),
       ...(calibration && { calibration }),
       ...(evaluation && { evaluation }),
       ...run,

@@ -28,7 +28,7 @@ async function recipeOf(scheme: string | undefined, { model, json: _, ...mix }: 
     return { scheme: findScheme(scheme) };
   }
   const request = await planRequestOf({ ...mix, ...(scheme !== undefined && { scheme }) });
-  return recipeForModel(await planWithoutMeasuring(await openModel(model), request));
+  return recipeForModel(await planWithoutMeasuring(await openModel(model, { onUnknownCut: "note" }), request));
 }
 
 export function recipeCommand(): Command {
