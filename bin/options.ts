@@ -75,6 +75,10 @@ export const minCosineOption = (): Option =>
   new Option("--min-cosine <x>", "exit 3 when a quantized tensor's cosine to the original is below x").argParser(
     parseNumber(-1, 1),
   );
+export const revisionOption = (): Option =>
+  new Option("--revision <name>", "of a model of the hub: a branch, tag or commit (default: main)");
+/** What a model may be, for the help of arguments. */
+export const MODEL_HELP = "a .gguf (also split), a .safetensors, a Hugging Face folder, or hf:<org>/<repo>[:<file>]";
 export const effortOption = (): Option =>
   new Option("--effort <level>", "how long codebooks and calibrated codes are searched (default: normal)").choices(
     EFFORTS,

@@ -1,6 +1,6 @@
 /**
  * Progress on stderr: a spinner while a file is opened and planned, a bar with time left while weights move or are
- * multiplied.
+ * multiplied, or files are fetched.
  * Only on a terminal; in a pipe or a log, and with --quiet, nothing is written.
  */
 import type { Progress } from "../src/engine/run-options.ts";
@@ -8,6 +8,7 @@ import { formatBytes, formatCount, formatDuration } from "../src/text/format-num
 import { printable, truncateMiddle } from "../src/text/printable.ts";
 
 const PHASE_TEXT: Readonly<Record<Progress["phase"], string>> = {
+  fetch: "fetching",
   open: "opening",
   plan: "planning",
   convert: "converting",
@@ -18,6 +19,11 @@ const PHASE_TEXT: Readonly<Record<Progress["phase"], string>> = {
   evaluate: "evaluating",
   finish: "finishing: sync, reopen, check",
 };
+
+/** How far a run is, in what its phase counts. */
+function counted({ phase, weightsDone, weightsTotal, bytesDone, bytesTotal }: Progress): readonly [number, number] {
+  return phase === "fetch" ? [bytesDone, bytesTotal] : [weightsDone, weightsTotal];
+}
 
 /** Phases in which weights are read and written; in the others they are multiplied. */
 const MOVES_WEIGHTS: ReadonlySet<Progress["phase"]> = new Set(["convert", "compare"]);
@@ -39,17 +45,24 @@ export async function showProgress({ isQuiet }: { isQuiet: boolean }): Promise<P
   const nameWidth = Math.max(8, Math.min(28, process.stderr.columns - 62));
   let bar: InstanceType<typeof cliProgress.SingleBar> | undefined;
   let barPhase: Progress["phase"] | undefined;
-  let startMs = 0;
+  let [startMs, startCount] = [0, 0];
 
   const payload = (progress: Progress): Record<string, string> => {
     const seconds = Math.max(1e-3, (performance.now() - startMs) / 1000);
-    const done = progress.weightsDone / Math.max(1, progress.weightsTotal);
+    const [count, total] = counted(progress);
+    const done = count / Math.max(1, total);
+    const fetched = `${formatBytes(progress.bytesDone)} of ${formatBytes(progress.bytesTotal)}`;
     const rate = `${formatCount(progress.weightsDone / seconds)}weights/s ${formatBytes(progress.bytesDone / seconds)}/s`;
     return {
       name: truncateMiddle(printable(progress.step ?? progress.tensor ?? ""), nameWidth).padEnd(nameWidth),
       percent: `${Math.floor(done * 100)}%`.padStart(4),
-      rate: MOVES_WEIGHTS.has(progress.phase) ? rate : PHASE_TEXT[progress.phase],
-      left: done > 0 ? formatDuration((seconds / done) * (1 - done)) : "-",
+      rate: MOVES_WEIGHTS.has(progress.phase)
+        ? rate
+        : progress.phase === "fetch"
+          ? fetched
+          : PHASE_TEXT[progress.phase],
+      // What was there at the start took no time: a transfer that goes on, say.
+      left: count > startCount ? formatDuration((seconds / (count - startCount)) * (total - count)) : "-",
     };
   };
 
@@ -58,14 +71,15 @@ export async function showProgress({ isQuiet }: { isQuiet: boolean }): Promise<P
       bar.stop();
       bar = undefined;
     }
-    if (progress.weightsTotal === 0) {
+    const [done, total] = counted(progress);
+    if (total === 0) {
       spinner.text = PHASE_TEXT[progress.phase];
       if (!spinner.isSpinning) spinner.start();
       return;
     }
     if (bar === undefined) {
       spinner.stop();
-      startMs = performance.now();
+      [startMs, startCount] = [performance.now(), done];
       barPhase = progress.phase;
       bar = new cliProgress.SingleBar({
         format: "{name} {bar}{percent}  {rate}  {left} left",
@@ -77,10 +91,10 @@ export async function showProgress({ isQuiet }: { isQuiet: boolean }): Promise<P
         stream: process.stderr,
         fps: 10,
       });
-      bar.start(Math.max(1, progress.weightsTotal), progress.weightsDone, payload(progress));
+      bar.start(total, done, payload(progress));
       return;
     }
-    bar.update(progress.weightsDone, payload(progress));
+    bar.update(done, payload(progress));
   };
   const stop = (): void => {
     bar?.stop();

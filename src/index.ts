@@ -21,6 +21,8 @@ export type { Comparison, Distribution, Estimate } from "./evaluate/statistics.t
 export type { Windows } from "./evaluate/windows.ts";
 export { exportModel, type ExportOptions } from "./jobs/export-model.ts";
 export { exitCode, QuantizeError, type ErrorCode } from "./errors.ts";
+export { fetchModel, type FetchOptions } from "./hub/fetch-model.ts";
+export { parseHubAddress, type HubAddress } from "./hub/hub-address.ts";
 export { generateText, type GenerationOptions, type GenerationReport } from "./jobs/generate-text.ts";
 export type { ImatrixContents, ImatrixOptions, ImatrixReport, MergeOptions } from "./jobs/imatrix.types.ts";
 export { measureImatrix } from "./jobs/measure-imatrix.ts";

@@ -15,6 +15,7 @@ const ROOMS = [
   "src/report",
   "src/inspect",
   "src/jobs",
+  "src/hub",
   "src/calibrate",
   "src/evaluate",
   "src/engine",

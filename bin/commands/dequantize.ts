@@ -4,6 +4,7 @@ import { dequantize } from "../../src/jobs/dequantize.ts";
 import { FLOAT_TYPES, type FloatType } from "../../src/plan/plan-dequantize.ts";
 import { onEngine } from "../convert.ts";
 import { defaultOutput } from "../default-output.ts";
+import { localModel } from "../local-model.ts";
 import * as options from "../options.ts";
 import { addRunOptions, conversionOptionsOf, type RunFlags } from "../run-options.ts";
 
@@ -19,7 +20,8 @@ export function dequantizeCommand(): Command {
     .addOption(new Option("--to <type>", "float type of the result").choices(FLOAT_TYPES).default("f16"))
     .option("-o, --output <file>", "the GGUF to write (default: <file>-<type>.gguf in the current folder)")
     .addOption(options.forceOption());
-  return addRunOptions(command).action(async (input: string, flags: DequantizeFlags) => {
+  return addRunOptions(command).action(async (file: string, flags: DequantizeFlags) => {
+    const input = await localModel(file, flags);
     const output = flags.output ?? defaultOutput(input, flags.to);
     const wanted = { ...conversionOptionsOf(flags), input, output, to: flags.to };
     await onEngine(flags, (engine) => dequantize({ ...wanted, ...engine }));

@@ -3,6 +3,7 @@ import { Command } from "commander";
 import { diffModels } from "../../src/jobs/diff-models.ts";
 import { diffText } from "../../src/report/diff-text.ts";
 import { runOnEngine } from "../convert.ts";
+import { localModel } from "../local-model.ts";
 import { print, printJson, stdoutView } from "../output.ts";
 import { addRunOptions, conversionOptionsOf, type RunFlags } from "../run-options.ts";
 
@@ -11,7 +12,8 @@ export function diffCommand(): Command {
     .description("Compares two model files tensor by tensor. Exit code 0: the same, 1: they differ.")
     .argument("<a>", "a model file, quantized or not")
     .argument("<b>", "another");
-  return addRunOptions(command).action(async (a: string, b: string, flags: RunFlags) => {
+  return addRunOptions(command).action(async (first: string, second: string, flags: RunFlags) => {
+    const [a, b] = [await localModel(first, flags), await localModel(second, flags)];
     const difference = await runOnEngine(flags, (engine) =>
       diffModels({ ...conversionOptionsOf(flags), a, b, ...engine }),
     );

@@ -7,11 +7,14 @@ import { mergeImatrices } from "../../src/jobs/merge-imatrices.ts";
 import { imatrixText } from "../../src/report/imatrix-text.ts";
 import { runOnEngine } from "../convert.ts";
 import { chunksOption, contextOption } from "../evaluation-options.ts";
+import { localModel } from "../local-model.ts";
 import * as options from "../options.ts";
 import { print, printJson, stdoutView } from "../output.ts";
 import { addRunOptions, conversionOptionsOf, type RunFlags } from "../run-options.ts";
 
-interface ImatrixFlags extends RunFlags, Omit<ImatrixOptions, "input" | keyof RunFlags> {}
+interface ImatrixFlags extends RunFlags, Omit<ImatrixOptions, "input" | keyof RunFlags> {
+  readonly revision?: string;
+}
 
 async function measureOrMerge(input: string | undefined, flags: ImatrixFlags): Promise<ImatrixContents> {
   const { text, output, format, context, chunks, seed, processOutput, merge } = flags;
@@ -24,7 +27,7 @@ async function measureOrMerge(input: string | undefined, flags: ImatrixFlags): P
   const wanted: ImatrixOptions = {
     ...conversionOptionsOf(flags),
     ...target,
-    input,
+    input: await localModel(input, flags),
     ...(text !== undefined && { text }),
     ...(context !== undefined && { context }),
     ...(chunks !== undefined && { chunks }),
@@ -47,7 +50,7 @@ export function imatrixCommand(): Command {
       "Measures which columns of each matrix matter, with llama-imatrix's sums, counts and names, for --imatrix here " +
         "and in llama-quantize.",
     )
-    .argument("[model]", "a .gguf (also split), or a Hugging Face folder; not needed to merge files")
+    .argument("[model]", `${options.MODEL_HELP}; not needed to merge files`)
     .requiredOption("-o, --output <file>", "the importance file to write")
     .option("--text <file>", "a text (default: the model writes its own, at temperature 1)")
     .addOption(contextOption("512, of the model's own text 128"))
@@ -58,6 +61,7 @@ export function imatrixCommand(): Command {
     .option("--process-output", "measure output.weight too")
     .option("--merge <files...>", "add up importance files of the same model, with the measurement if there is one")
     .addOption(new Option("--format <format>", "of the file (default: gguf)").choices(["gguf", "dat"]))
+    .addOption(options.revisionOption())
     .addOption(options.forceOption());
   return addRunOptions(command).action(run);
 }

@@ -12,6 +12,7 @@ import { elementHex, elementText } from "../../src/report/element-text.ts";
 import { inspectionText } from "../../src/report/inspection-text.ts";
 import type { TableOptions } from "../../src/text/text-table.ts";
 import { showDrawing } from "../drawing.ts";
+import { localModel, lookAtModel } from "../local-model.ts";
 import * as options from "../options.ts";
 import { print, printJson, stdoutView } from "../output.ts";
 
@@ -22,6 +23,7 @@ interface Place {
 }
 
 interface InspectFlags {
+  readonly revision?: string;
   readonly tensor?: string;
   readonly layout?: string;
   readonly element?: Place;
@@ -62,8 +64,14 @@ async function showCodebooks(model: Model, flags: InspectFlags, view: TableOptio
 }
 
 async function run(file: string, flags: InspectFlags): Promise<void> {
+  // Histograms read every weight.
+  if (flags.codebooks) return look(await localModel(file, flags), flags);
+  return lookAtModel(file, flags, (path, named) => look(path, flags, named));
+}
+
+async function look(path: string, flags: InspectFlags, named = (model: Model) => model): Promise<void> {
   const view = stdoutView(flags);
-  const model = await openModel(file, { onUnknownCut: "note" });
+  const model = await openModel(path, { onUnknownCut: "note" });
   if (flags.element !== undefined) {
     if (flags.tensor === undefined) throw new QuantizeError("usage", "--element needs --tensor <name>");
     return showElement(model, flags.tensor, flags, view);
@@ -75,7 +83,7 @@ async function run(file: string, flags: InspectFlags): Promise<void> {
   }
   if (flags.codebooks) return showCodebooks(model, flags, view);
   const shown = flags.tensor === undefined ? model : { ...model, tensors: [findTensor(model, flags.tensor)] };
-  const inspection = inspectModel(shown, flags.full ? { arrayElements: Infinity } : {});
+  const inspection = inspectModel(named(shown), flags.full ? { arrayElements: Infinity } : {});
   if (flags.json) printJson(inspection);
   else print(inspectionText(inspection, view));
 }
@@ -83,7 +91,7 @@ async function run(file: string, flags: InspectFlags): Promise<void> {
 export function inspectCommand(): Command {
   return new Command("inspect")
     .description("Shows what is in a model file, quantized or not: metadata, tensors, codebooks, single weights.")
-    .argument("<file>", "a .gguf (also split), a .safetensors, or a Hugging Face folder")
+    .argument("<file>", options.MODEL_HELP)
     .option("--tensor <name>", "only this tensor")
     .addOption(
       new Option("--element <r,c>", "where weight (row, column) lies and what it is worth; s,r,c for stacks").argParser(
@@ -96,6 +104,7 @@ export function inspectCommand(): Command {
     .option("--hex", "with --element: the bytes of its block")
     .option("--codebooks", "learned tables and histograms of their use")
     .option("--full", "print metadata arrays whole")
+    .addOption(options.revisionOption())
     .addOption(options.jsonOption())
     .addOption(options.noColorOption())
     .action(run);

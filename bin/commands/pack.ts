@@ -3,6 +3,7 @@ import { Command } from "commander";
 import { pack, unpack } from "../../src/jobs/repack.ts";
 import { onEngine } from "../convert.ts";
 import { defaultOutput } from "../default-output.ts";
+import { localModel } from "../local-model.ts";
 import * as options from "../options.ts";
 import { addRunOptions, compatOption, conversionOptionsOf, type RunFlags } from "../run-options.ts";
 
@@ -21,12 +22,13 @@ export function packCommand(): Command {
     .option("-o, --output <file>", OUTPUT_HELP)
     .addOption(compatOption())
     .addOption(options.forceOption());
-  return addRunOptions(command).action(async (input: string, flags: PackFlags) => {
+  return addRunOptions(command).action(async (file: string, flags: PackFlags) => {
     const { layout } = flags;
     const suffix = layout
       .replace(/^auto:/, "")
       .toLowerCase()
       .replace(/[^a-z0-9.]+/g, "-");
+    const input = await localModel(file, flags);
     const output = flags.output ?? defaultOutput(input, suffix);
     await onEngine(flags, (engine) => pack({ ...conversionOptionsOf(flags), input, output, layout, ...engine }));
   });
@@ -38,7 +40,8 @@ export function unpackCommand(): Command {
     .argument("<file>", "a packed GGUF")
     .option("-o, --output <file>", OUTPUT_HELP.replace("<layout>", "rows"))
     .addOption(options.forceOption());
-  return addRunOptions(command).action(async (input: string, flags: Omit<PackFlags, "layout">) => {
+  return addRunOptions(command).action(async (file: string, flags: Omit<PackFlags, "layout">) => {
+    const input = await localModel(file, flags);
     const output = flags.output ?? defaultOutput(input, "rows");
     await onEngine(flags, (engine) => unpack({ ...conversionOptionsOf(flags), input, output, ...engine }));
   });

@@ -7,8 +7,9 @@ import { showPlan, type ShowPlanFlags } from "../show-plan.ts";
 export function planCommand(): Command {
   const command = new Command("plan")
     .description("Shows what the main job would do: per tensor type, layout and bytes, fallbacks, totals.")
-    .argument("<model>", "a .gguf (also split), a .safetensors, or a Hugging Face folder");
+    .argument("<model>", options.MODEL_HELP);
   return addPlanOptions(command)
+    .addOption(options.revisionOption())
     .addOption(options.effortOption())
     .addOption(options.threadsOption())
     .addOption(options.maxMemoryOption())

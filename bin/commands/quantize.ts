@@ -1,6 +1,7 @@
 /** The main job: `quantize <model> --scheme q4_cb -o out.gguf`. */
 import { Command } from "commander";
 import { defaultOutput } from "../default-output.ts";
+import { localModel } from "../local-model.ts";
 import * as options from "../options.ts";
 import {
   addPlanOptions,
@@ -31,16 +32,18 @@ import { toolVersion } from "../../src/text/version.ts";
 
 interface QuantizeFlags extends RunFlags, PlanFlags, SideFlags, CalibrationFlags, EvalFlags {
   readonly output?: string;
+  readonly revision?: string;
   readonly dryRun?: boolean;
 }
 
-async function run(input: string, flags: QuantizeFlags): Promise<void> {
+async function run(model: string, flags: QuantizeFlags): Promise<void> {
   const request = await planRequestOf(flags);
   const evaluation = conversionEvaluationOf(flags);
   if (flags.dryRun) {
     const { showPlan } = await import("../show-plan.ts");
-    return showPlan(input, request, flags);
+    return showPlan(model, request, flags);
   }
+  const input = await localModel(model, flags);
   // Threads take a tenth of a second to start: time enough to load what plans and reports.
   const { withEngine } = await import("../../src/engine/start-engine.ts");
   await withEngine(conversionOptionsOf(flags), (engine) => convert(input, flags, request, evaluation, engine));
@@ -105,7 +108,7 @@ export function quantizeCommand(): Command {
     .description("Turns a float language-model checkpoint into a small, verified, Arm-ready one.")
     .version(toolVersion(), "-v, --version", "print the version")
     .helpOption("-h, --help", "print this help")
-    .argument("<model>", "a .gguf (also split), a .safetensors, or a Hugging Face folder")
+    .argument("<model>", options.MODEL_HELP)
     .optionsGroup("What becomes of the tensors:");
   addPlanOptions(command).addOption(options.effortOption());
   addCalibrationOptions(command);
@@ -118,6 +121,6 @@ export function quantizeCommand(): Command {
   addSideFileOptions(command);
   command.optionsGroup("What is checked:").addOption(verifyOption());
   addConversionEvaluationOptions(addBudgetOptions(command));
-  command.optionsGroup("How it runs:");
+  command.optionsGroup("How it runs:").addOption(options.revisionOption());
   return addRunOptions(command).action(run);
 }

@@ -7,6 +7,7 @@ import { recipeForModel } from "../../src/plan/recipe-for-model.ts";
 import type { RecipeFile } from "../../src/plan/recipes/recipe-file.types.ts";
 import { findScheme } from "../../src/plan/recipes/schemes.ts";
 import { addMixOptions, type MixFlags } from "../mix-options.ts";
+import { lookAtModel } from "../local-model.ts";
 import * as options from "../options.ts";
 import { print, printJson } from "../output.ts";
 import { planRequestOf } from "../plan-options.ts";
@@ -28,7 +29,9 @@ async function recipeOf(scheme: string | undefined, { model, json: _, ...mix }: 
     return { scheme: findScheme(scheme) };
   }
   const request = await planRequestOf({ ...mix, ...(scheme !== undefined && { scheme }) });
-  return recipeForModel(await planWithoutMeasuring(await openModel(model, { onUnknownCut: "note" }), request));
+  return lookAtModel(model, {}, async (path) =>
+    recipeForModel(await planWithoutMeasuring(await openModel(path, { onUnknownCut: "note" }), request)),
+  );
 }
 
 export function recipeCommand(): Command {

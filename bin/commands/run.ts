@@ -5,11 +5,13 @@ import { generateText } from "../../src/jobs/generate-text.ts";
 import { formatBytes, formatDuration, formatThings } from "../../src/text/format-number.ts";
 import { runOnEngine } from "../convert.ts";
 import { arithmeticOption } from "../evaluation-options.ts";
+import { localModel } from "../local-model.ts";
 import * as options from "../options.ts";
 import { printJson } from "../output.ts";
 import { addRunOptions, conversionOptionsOf, type RunFlags } from "../run-options.ts";
 
 interface RunCommandFlags extends RunFlags {
+  readonly revision?: string;
   readonly prompt: string;
   readonly raw?: boolean;
   readonly tokens?: number;
@@ -40,7 +42,7 @@ async function run(input: string, flags: RunCommandFlags): Promise<void> {
   const { prompt, raw, tokens, temperature, topK, topP, seed, context, arithmetic, json, quiet } = flags;
   const wanted: GenerationOptions = {
     ...conversionOptionsOf(flags),
-    input,
+    input: await localModel(input, flags),
     prompt,
     ...(raw && { isRaw: true }),
     ...(tokens !== undefined && { tokens }),
@@ -63,7 +65,8 @@ export function runCommand(): Command {
   const whole = (least: number, most?: number) => options.parseInteger(least, most);
   const command = new Command("run")
     .description("Goes on with a prompt, token by token, from any file that the tool reads: for trying it, no server.")
-    .argument("<file>", "the model: a .gguf (also split), or a Hugging Face folder")
+    .argument("<file>", options.MODEL_HELP)
+    .addOption(options.revisionOption())
     .requiredOption("-p, --prompt <text>", "what to answer, or with --raw to go on with")
     .addOption(new Option("-n, --tokens <n>", "new tokens at most (default: 256)").argParser(whole(1, 2 ** 20)))
     .addOption(

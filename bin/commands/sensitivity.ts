@@ -6,12 +6,14 @@ import { sensitivityText } from "../../src/report/sensitivity-text.ts";
 import { checkOutput, writeAtomically } from "../../src/write/atomic-output.ts";
 import { runOnEngine } from "../convert.ts";
 import { candidatesOption } from "../mix-options.ts";
+import { localModel } from "../local-model.ts";
 import * as options from "../options.ts";
 import { print, printJson, stdoutView } from "../output.ts";
 import { addRunOptions, conversionOptionsOf, type RunFlags } from "../run-options.ts";
 
 interface SensitivityFlags extends RunFlags, Omit<SensitivityOptions, "input" | "imatrix" | keyof RunFlags> {
   readonly output?: string;
+  readonly revision?: string;
 }
 
 async function run(input: string, flags: SensitivityFlags): Promise<void> {
@@ -20,7 +22,7 @@ async function run(input: string, flags: SensitivityFlags): Promise<void> {
   if (target !== undefined) checkOutput(target);
   const wanted: SensitivityOptions = {
     ...conversionOptionsOf(flags),
-    input,
+    input: await localModel(input, flags),
     ...(candidates && { candidates }),
     ...(text !== undefined && { text }),
     ...(tokens !== undefined && { tokens }),
@@ -43,7 +45,7 @@ export function sensitivityCommand(): Command {
       "Measures what quantizing each tensor alone costs the model, and what each type does to it: what --target-bpw and " +
         "--target-size choose types from. Many targets cost one measurement.",
     )
-    .argument("<model>", "a .gguf (also split), or a Hugging Face folder")
+    .argument("<model>", options.MODEL_HELP)
     .option("-o, --output <file.json>", "keep the measurement, for --sensitivity")
     .addOption(candidatesOption())
     .option("--text <file>", "a text (default: the model writes its own, at temperature 1)")
@@ -60,6 +62,7 @@ export function sensitivityCommand(): Command {
     )
     .option("--allow-requantize", "take tensors for the original that are quantized already")
     .addOption(options.effortOption())
+    .addOption(options.revisionOption())
     .addOption(options.forceOption());
   return addRunOptions(command).action(run);
 }

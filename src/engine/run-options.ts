@@ -20,21 +20,21 @@ export const DEFAULT_MAX_MEMORY = 2 ** 30;
 
 /** The steps of a run, in the order in which they begin. */
 export type Phase =
-  "open" | "plan" | "convert" | "compare" | "generate" | "measure" | "calibrate" | "evaluate" | "finish";
+  "fetch" | "open" | "plan" | "convert" | "compare" | "generate" | "measure" | "calibrate" | "evaluate" | "finish";
 
 /** A snapshot of a run. Counts only grow within a phase. */
 export interface Progress {
   readonly phase: Phase;
   /**
    * Weights converted (or compared) so far, and in all; in passes through a model, weights that rows were multiplied
-   * with. 0 before the plan is known.
+   * with. 0 before the plan is known, and while files are fetched.
    */
   readonly weightsDone: number;
   readonly weightsTotal: number;
-  /** Bytes written (phase `compare`: read) so far, and in all. */
+  /** Bytes written (phase `compare`: read, phase `fetch`: here) so far, and in all. */
   readonly bytesDone: number;
   readonly bytesTotal: number;
-  /** Tensors finished so far, and in all. */
+  /** Tensors (phase `fetch`: files) finished so far, and in all. */
   readonly tensorsDone: number;
   readonly tensorsTotal: number;
   /** The tensor that was worked on last. */

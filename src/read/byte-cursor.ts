@@ -5,6 +5,7 @@
 import { readSync } from "node:fs";
 import { QuantizeError } from "../errors.ts";
 import { decodeText } from "./lossless-utf8.ts";
+import { requirePresent } from "./partial-files.ts";
 
 /** Bytes asked from the system at once: a header of some megabytes takes a few dozen calls. */
 const BUFFER_BYTES = 1 << 18;
@@ -67,6 +68,7 @@ function requireBytes(cursor: Cursor, byteCount: number): void {
 }
 
 function readFully(cursor: Cursor, target: Uint8Array, position: number): void {
+  requirePresent(cursor.path, position, target.length);
   let done = 0;
   while (done < target.length) {
     const count = readSync(cursor.fd, target, done, target.length - done, position + done);

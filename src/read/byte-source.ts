@@ -3,6 +3,7 @@ import { readSync } from "node:fs";
 import { QuantizeError } from "../errors.ts";
 import { ioError } from "./input-file.ts";
 import type { Model } from "./model.ts";
+import { requirePresent } from "./partial-files.ts";
 import type { Extent } from "./stored-array.types.ts";
 
 export interface ByteSource {
@@ -24,6 +25,7 @@ export function byteSource(files: Model["files"], fds: readonly number[]): ByteS
 }
 
 function readFully(fd: number, path: string, position: number, out: Uint8Array): void {
+  requirePresent(path, position, out.length);
   let done = 0;
   while (done < out.length) {
     let count: number;

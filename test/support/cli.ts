@@ -1,5 +1,5 @@
 /** Runs the built command line as its users do: a child process, its exit code and both streams. */
-import { spawnSync } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -33,6 +33,20 @@ export function cli(args: readonly string[], options: CliOptions = {}): CliResul
     maxBuffer: 2 ** 26,
   });
   return { code: result.status, stdout: result.stdout, stderr: result.stderr };
+}
+
+/** The same while this process goes on: for tests that are the server which the program asks. */
+export function cliBeside(args: readonly string[], { cwd, env, root = ROOT }: CliOptions = {}): Promise<CliResult> {
+  const child = spawn(process.execPath, [join(root, "dist/bin/quantize.js"), ...args], {
+    ...(cwd !== undefined && { cwd }),
+    env: { ...process.env, NO_COLOR: undefined, FORCE_COLOR: undefined, COLUMNS: undefined, ...env },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  const text = { stdout: "", stderr: "" };
+  for (const name of ["stdout", "stderr"] as const) {
+    child[name].setEncoding("utf8").on("data", (piece: string) => (text[name] += piece));
+  }
+  return new Promise((resolve) => child.on("close", (code) => resolve({ code, ...text })));
 }
 
 /** A folder that goes away with the test. */

@@ -3,9 +3,10 @@
  * its folder, in this order; licence, origin, tags; how its authors sample from it.
  */
 import { existsSync } from "node:fs";
-import { basename, join, resolve } from "node:path";
+import { join } from "node:path";
 import { isJsonObject, readJsonObject, type JsonObject } from "../../json-text.ts";
 import type { Metadata, MetadataType, Tensor } from "../../model.ts";
+import { folderId } from "./folder-id.ts";
 import { readModelCard } from "./model-card.ts";
 import { parseModelId, titleOf, type ModelId } from "./model-id.ts";
 import { countWeights, sizeLabel } from "./size-label.ts";
@@ -60,7 +61,7 @@ export async function addGeneralMetadata(
   const { values: card, note } = await readModelCard(folder);
   addSampling(metadata, folder);
   const stated = config["_name_or_path"];
-  const ids = [basename(resolve(folder))];
+  const ids = [folderId(folder)];
   // A path of somebody's machine is no name.
   if (typeof stated === "string" && stated !== "" && stated.split("/").length <= 2) ids.unshift(stated);
   const names = ids.map((id) => parseModelId(id, weights.total));

@@ -2,6 +2,7 @@
 import { closeSync, readSync } from "node:fs";
 import { QuantizeError } from "../../../errors.ts";
 import { ioError, openInput } from "../../input-file.ts";
+import { requirePresent } from "../../partial-files.ts";
 import type { PlacedEntry, SafetensorsSet } from "../../safetensors/safetensors-set.ts";
 import { placeOf } from "../source-tensors.ts";
 
@@ -16,6 +17,7 @@ export function readEntry(set: SafetensorsSet, entry: PlacedEntry): Uint8Array {
     const found = `expected at most ${MAX_BYTES} bytes, found ${byteLength}`;
     throw new QuantizeError("bad-format", `${placeOf(set, entry)}: ${found}`);
   }
+  requirePresent(path, byteOffset, byteLength);
   const bytes = new Uint8Array(byteLength);
   const fd = openInput(path);
   try {
