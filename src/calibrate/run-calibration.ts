@@ -1,15 +1,31 @@
 /** Runs a calibration on the engine: the matrices of the file in the making are rounded anew, in place. */
 import type { RunOptions } from "../engine/run-options.ts";
 import type { Engine } from "../engine/start-engine.ts";
-import { withStreams } from "../evaluate/place-streams.ts";
+import { withPlaces } from "../evaluate/place-streams.ts";
 import { programModel, type PreparedModel } from "../evaluate/prepare-model.ts";
 import { stepProgress } from "../evaluate/step-progress.ts";
-import type { Windows } from "../evaluate/windows.ts";
-import { makeBuffers } from "../forward/buffers.ts";
-import { matricesOf } from "../forward/weights.ts";
-import { DAMPING, ENERGY, ERROR, MATRIX_STATS, PLAIN_ERROR, PLAIN_ROWS, TOKENS } from "../rounding/bench.ts";
+import { checkWindows, type Windows } from "../evaluate/windows.ts";
+import { makeBuffers, makeCompanion } from "../forward/buffers.ts";
+import {
+  DAMPING,
+  ENERGY,
+  ERROR,
+  MATRIX_STATS,
+  PLAIN_ERROR,
+  PLAIN_ROWS,
+  TOKENS,
+  type CalibrateSetup,
+  type CalibrationSeconds,
+} from "../rounding/bench.ts";
+import type { JournalPlace } from "../rounding/journal.ts";
 import type { CalibrationMethod } from "./calibration-method.ts";
-import { planCalibration, type CalibrationPlan } from "./plan-calibration.ts";
+import {
+  calibratedMatrices,
+  planCalibration,
+  type CalibrationArrays,
+  type CalibrationPlan,
+  type CalibrationTask,
+} from "./plan-calibration.ts";
 
 /** What became of a calibrated tensor. */
 export interface CalibratedTensor {
@@ -27,68 +43,96 @@ export interface CalibratedTensor {
   readonly damping: number;
 }
 
+export interface CalibrationInput {
+  readonly source: PreparedModel;
+  readonly result: PreparedModel;
+  /** Names of the tensors to round. */
+  readonly calibrated: ReadonlySet<string>;
+  readonly method: CalibrationMethod;
+}
+
 export interface CalibrationRun {
   readonly tensors: readonly CalibratedTensor[];
   readonly plan: CalibrationPlan;
-  readonly seconds: number;
+  /** Names of tensors whose columns were cut into parts. */
+  readonly cutTensors: readonly string[];
+  /** In all, and what one thread spent on each kind of work. */
+  readonly seconds: CalibrationSeconds & { readonly all: number };
 }
 
 const shared = (bytes: number): SharedArrayBuffer => new SharedArrayBuffer(bytes);
 const floats = (count: number): Float32Array => new Float32Array(shared(4 * count));
 
+/** Arrays that all members write into, of these sizes. */
+export function makeArrays({ bandStats, ...sizes }: CalibrationArrays) {
+  return {
+    hessians: floats(sizes.hessians),
+    commonHessian: floats(sizes.commonHessian),
+    inverses: floats(sizes.inverses),
+    squares: floats(sizes.squares),
+    cross: floats(sizes.cross),
+    bandStats: new Float64Array(shared(8 * bandStats)),
+  };
+}
+
+/** Numbers of each slice of the matrices to calibrate, by tensor name. */
+export function makeStats(task: CalibrationTask): Map<string, Float64Array> {
+  return new Map(
+    calibratedMatrices(task).map(({ tensor, slices }) => [
+      tensor.name,
+      new Float64Array(shared(8 * MATRIX_STATS * slices)),
+    ]),
+  );
+}
+
 /**
  * @param result the file in the making, with plain codes; levels of its codebooks are set anew on shared memory
- * @param calibrated names of the tensors to round
+ * @param stats receives what becomes of the matrices; holds the numbers of finished steps already
+ * @param given how the work is divided; default: as memory allows. Bytes depend on its `mostColumns` alone
  * @throws QuantizeError `no-room`, `bad-data`, or what a member throws
  */
 export async function runCalibration(
-  source: PreparedModel,
-  result: PreparedModel,
-  calibrated: ReadonlySet<string>,
+  { source, result, calibrated, method }: CalibrationInput,
+  stats: ReadonlyMap<string, Float64Array>,
   windows: Windows,
-  method: CalibrationMethod,
-  options: RunOptions,
+  journal: JournalPlace | undefined,
+  options: RunOptions & { readonly mostColumns?: number },
   engine: Engine,
+  given?: CalibrationPlan,
 ): Promise<CalibrationRun> {
   const start = performance.now();
   const { context, tokens } = windows;
-  const plan = planCalibration(source, result, calibrated, windows, method, {
-    ...options,
-    threads: engine.pool.threads,
-  });
+  for (const model of [source, result]) checkWindows(model, windows);
+  const task = { source, result, calibrated, method };
+  const plan = given ?? planCalibration(task, windows, { ...options, threads: engine.pool.threads });
   await engine.pool.shrink(plan.threads);
-  const { arrays, groupWindows } = plan;
-  const wanted = matricesOf(source.weights).filter(({ tensor }) => calibrated.has(tensor.name));
-  const stats = new Map(
-    wanted.map(({ tensor, slices }) => [tensor.name, new Float64Array(shared(8 * MATRIX_STATS * slices))]),
-  );
-  const buffers = () => makeBuffers(source.hyper, source.weights, groupWindows * context);
-  const own = buffers();
-  const others = method.isAsymmetric ? buffers() : own;
-  const models = method.isAsymmetric ? [source, result] : [source];
+  const { groupWindows, mostColumns, placeBytes } = plan;
+  const own = makeBuffers(source.hyper, source.weights, groupWindows * context, "float");
+  const other = method.isAsymmetric ? makeCompanion(own) : own;
   const module = await engine.module;
-  await withStreams(plan, models, tokens.length, (places) => {
-    const setup = {
-      source: { ...programModel(source, "float", own), stream: places[0]! },
-      result: { ...programModel(result, "float", others), stream: places.at(-1)! },
+  const sizes = method.isAsymmetric ? [placeBytes, placeBytes] : [placeBytes];
+  const [seconds] = await withPlaces(plan, sizes, (places) => {
+    const setup: CalibrateSetup = {
+      source: programModel(source, "float", own),
+      result: programModel(result, "float", other),
+      places,
       context,
       tokens,
       groupWindows,
+      mostColumns,
       ...method,
-      hessian: floats(arrays.hessian),
-      inverses: floats(arrays.inverses),
-      squares: floats(method.descents > 0 ? arrays.inverses : 0),
-      cross: floats(arrays.cross),
-      commonHessian: floats(arrays.common),
+      ...makeArrays(plan.arrays),
       stats,
-      bandStats: new Float64Array(shared(8 * arrays.bandStats)),
+      ...(journal && { journal }),
     };
     return engine.pool.runProgram("calibrate", setup, module, stepProgress(options, "calibrate"), options.signal);
   });
+  const cut = calibratedMatrices(task).filter(({ columns }) => columns > mostColumns);
   return {
     tensors: [...stats].map(([name, numbers]) => outcome(name, numbers)),
     plan,
-    seconds: (performance.now() - start) / 1000,
+    cutTensors: [...new Set(cut.map(({ tensor }) => tensor.name))],
+    seconds: { ...seconds!, all: (performance.now() - start) / 1000 },
   };
 }
 

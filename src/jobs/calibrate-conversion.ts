@@ -15,7 +15,7 @@ import {
 } from "../calibrate/calibration-text.ts";
 import { OWN_TEXT, type CalibrationChoices } from "../plan/recipes/calibration-choices.ts";
 import { planCalibration } from "../calibrate/plan-calibration.ts";
-import { runCalibration, type CalibratedTensor } from "../calibrate/run-calibration.ts";
+import { makeStats, runCalibration, type CalibratedTensor } from "../calibrate/run-calibration.ts";
 import { LONGEST_NUMBER, type Manifest } from "../container/manifest.ts";
 import type { RunOptions } from "../engine/run-options.ts";
 import type { Engine } from "../engine/start-engine.ts";
@@ -106,7 +106,7 @@ export function prepareConversionCalibration(
   const size = calibrationSize(source, choices, method);
   const { context } = size;
   const count = given?.windows.count ?? size.count;
-  planCalibration(source, planned, calibrated, { context, count }, method, { ...options, threads });
+  planCalibration({ source, result: planned, calibrated, method }, { context, count }, { ...options, threads });
   const longest: Estimate = { value: LONGEST_NUMBER, error: LONGEST_NUMBER };
   const { seed = 1 } = choices;
   const known = given?.source ?? { text: OWN_TEXT, seed, context, tokens: count * context };
@@ -140,7 +140,9 @@ export function prepareConversionCalibration(
 
       await engine.pool.restart(threads);
       const result = prepareModel(writtenModel(plan, output, files, fitted));
-      const run = await runCalibration(source, result, calibrated, text.windows, method, options, engine);
+      const input = { source, result, calibrated, method };
+      const stats = makeStats(input);
+      const run = await runCalibration(input, stats, text.windows, undefined, options, engine);
       const codebooks = plan.tensors.map(({ tensor: { name } }, index) => {
         if (!calibrated.has(name)) return plain[index];
         return result.model.tensors.find((tensor) => tensor.name === name)!.codebooks;
@@ -157,7 +159,7 @@ export function prepareConversionCalibration(
         isKept,
         plannedMemory: run.plan.peakBytes,
         plannedDisk: run.plan.diskBytes,
-        seconds: { text: textSeconds, calibration: run.seconds, judging: plainSeconds + seconds(after) },
+        seconds: { text: textSeconds, calibration: run.seconds.all, judging: plainSeconds + seconds(after) },
       };
       return { report, codebooks: isKept ? codebooks : plain };
     },

@@ -1,22 +1,18 @@
 /** How the rows of a matrix are rounded in a format: one implementation for each kind of format. */
 import type { Band } from "./band.ts";
 import type { Factor } from "./factor.ts";
+import type { RowTask } from "./round-rows.ts";
 
 export interface RowRounder {
   /**
    * Rounds `band.wanted`, and encodes what came out; values and what is `left` are in the band afterwards.
    * @param band `weights` are what scales are chosen for
-   * @param importance of each column, the diagonal of H
-   * @param descents passes of coordinate descent
-   * @param squares of the factor's diagonal blocks, for descents
    * @param blocks receives the band's rows as encoded blocks
    */
   round(
     band: Band,
     factor: Factor,
-    importance: Float32Array,
-    descents: number,
-    squares: Float32Array,
+    task: Pick<RowTask, "importance" | "descents" | "squares">,
     blocks: Uint8Array,
   ): void;
   /** Encoded rows to f32. */
