@@ -17,7 +17,7 @@ import {
   type CalibrateSetup,
   type CalibrationSeconds,
 } from "../rounding/bench.ts";
-import type { JournalPlace } from "../rounding/journal.ts";
+import type { JournalPlace } from "../rounding/journal.types.ts";
 import type { CalibrationMethod } from "./calibration-method.ts";
 import {
   calibratedMatrices,

@@ -7,7 +7,7 @@ import type { Algebra } from "./algebra/algebra.ts";
 import type { BandPool } from "./band.ts";
 import type { FactorRoom } from "./factor.ts";
 import type { GatherRoom } from "./gather.ts";
-import type { JournalPlace } from "./journal.ts";
+import type { JournalPlace } from "./journal.types.ts";
 import type { RowRounder } from "./row-rounder.ts";
 
 /** Numbers kept of each slice of a calibrated matrix, on memory that all threads share. */

@@ -6,19 +6,14 @@ import { addErrorSums, ERROR_SUM_COUNT } from "../verify/error-sums.ts";
 import { rowLosses, type Band } from "./band.ts";
 import type { Factor } from "./factor.ts";
 import { timesFactor } from "./factor-products.ts";
-import type { RowRounder } from "./row-rounder.ts";
+import type { RoundingSettings, RowRounder } from "./row-rounder.ts";
 
 const { fround } = Math;
 
-export interface RowTask {
+export interface RowTask extends RoundingSettings {
   readonly rows: number;
-  /** Of each column, the diagonal of H. */
-  readonly importance: Float32Array;
-  /** What was added to the diagonal: errors are told without it. */
+  /** What was added to the diagonal of H: errors are told without it. */
   readonly damping: number;
-  readonly descents: number;
-  /** Of the factor's diagonal blocks, for descents. */
-  readonly squares: Float32Array;
   /** In: the plain rows, encoded; out: the better ones. */
   readonly blocks: Uint8Array;
   /** Room for as many. */
