@@ -6,6 +6,7 @@ import { programModel, type PreparedModel } from "../evaluate/prepare-model.ts";
 import { stepProgress } from "../evaluate/step-progress.ts";
 import { checkWindows, type Windows } from "../evaluate/windows.ts";
 import { makeBuffers, makeCompanion } from "../forward/buffers.ts";
+import type { Matrix } from "../forward/weights.ts";
 import {
   DAMPING,
   ENERGY,
@@ -30,6 +31,9 @@ import {
 /** What became of a calibrated tensor. */
 export interface CalibratedTensor {
   readonly name: string;
+  readonly columns: number;
+  /** Experts, or 1. */
+  readonly slices: number;
   /**
    * Error of the outputs over their size, on the tokens of the calibration: sum |(w - q) x|^2 / sum |w x|^2; and what
    * plain rounding would leave.
@@ -38,8 +42,10 @@ export interface CalibratedTensor {
   readonly plainOutputError: number;
   /** Rows that stay as plain rounding has them, because they were as near to their targets. */
   readonly plainRows: number;
-  /** Least tokens that came to a slice (experts see some only), and the greatest damping. */
+  /** Least tokens that came to a slice (experts see some only), and slices that fewer came to than they have columns. */
   readonly leastTokens: number;
+  readonly scarceSlices: number;
+  /** The greatest number that was added to the diagonal of H. */
   readonly damping: number;
 }
 
@@ -129,24 +135,28 @@ export async function runCalibration(
   });
   const cut = calibratedMatrices(task).filter(({ columns }) => columns > mostColumns);
   return {
-    tensors: [...stats].map(([name, numbers]) => outcome(name, numbers)),
+    tensors: calibratedMatrices(task).map((matrix) => outcome(matrix, stats.get(matrix.tensor.name)!)),
     plan,
     cutTensors: [...new Set(cut.map(({ tensor }) => tensor.name))],
     seconds: { ...seconds!, all: (performance.now() - start) / 1000 },
   };
 }
 
-function outcome(name: string, stats: Float64Array): CalibratedTensor {
+/** A matrix's numbers in the words of a report. */
+export function outcome({ tensor: { name }, columns, slices }: Matrix, stats: Float64Array): CalibratedTensor {
   const column = (place: number): number[] =>
-    Array.from({ length: stats.length / MATRIX_STATS }, (_, slice) => stats[slice * MATRIX_STATS + place]!);
+    Array.from({ length: slices }, (_, slice) => stats[slice * MATRIX_STATS + place]!);
   const sum = (place: number): number => column(place).reduce((total, value) => total + value, 0);
   const energy = sum(ENERGY);
   return {
     name,
+    columns,
+    slices,
     outputError: energy === 0 ? 0 : sum(ERROR) / energy,
     plainOutputError: energy === 0 ? 0 : sum(PLAIN_ERROR) / energy,
     plainRows: sum(PLAIN_ROWS),
     leastTokens: Math.min(...column(TOKENS)),
+    scarceSlices: slices === 1 ? 0 : column(TOKENS).filter((tokens) => tokens < columns).length,
     damping: Math.max(...column(DAMPING)),
   };
 }

@@ -22,7 +22,7 @@ import { matricesOf, type Matrix } from "../forward/weights.ts";
 import type { CalibrateSetup, CalibrationBench, CalibrationSeconds } from "./bench.ts";
 import { columnParts } from "./column-parts.ts";
 import { makeGatherRoom } from "./gather.ts";
-import { recordStep, restoreStates } from "./journal.ts";
+import { recordStep, restoreStates, stepCount } from "./journal.ts";
 import { openRoundingBench, type BenchSizes } from "./open-bench.ts";
 import { roundingVisitor } from "./rounding-visitor.ts";
 import { groupsOf, statesOf, walkSteps, type Side, type Walk } from "./walk.ts";
@@ -69,7 +69,7 @@ export function calibrate(
   });
   const sides = [sideOf(source, bench.source, 0), ...(setup.isAsymmetric ? [sideOf(result, bench.result, 1)] : [])];
   const walk: Walk = { sides, context, groups: groupsOf(tokens.length / context, setup.groupWindows) };
-  const steps = hyper.layers + (setup.stats.has(weights.output.matrix.tensor.name) ? 1 : 0);
+  const steps = stepCount(source, setup.stats);
 
   if (journal?.stateHash === undefined) embed(walk, tokens);
   else restoreStates(team, setup, walk);

@@ -1,50 +1,37 @@
-/**
- * The journal of an unfinished calibration: what must be known to go on after the last finished step. A folder with
- *
- *   journal    a line of JSON for what is calibrated, then one for each finished step (`StepRecord`)
- *   tokens     the windows of the text
- *   codes      bytes of the rounded tensors, step after step
- *   states-0   hidden states of all windows after the last even step, pass after pass; states-1 after the last odd one
- *
- * A step's data is on the disk before its line is: what has a line can be gone on from, whenever the machine stops.
- */
-import { closeSync, fsyncSync, openSync, readSync, writeSync } from "node:fs";
-import { join } from "node:path";
+/** What members write into the journal of a calibration, and how they go on from it. */
+import { closeSync, fsyncSync, openSync } from "node:fs";
 import { QuantizeError } from "../errors.ts";
-import type { Team } from "../forward/team.ts";
-import { matricesOf, type Matrix } from "../forward/weights.ts";
 import type { ProgramModel } from "../forward/member.ts";
-import {
-  combineHashes,
-  formatHash,
-  xxh64,
-  xxh64Add,
-  xxh64Finish,
-  xxh64Start,
-  XXH64_STATE_BYTES,
-} from "../verify/xxh64.ts";
+import type { Team } from "../forward/team.ts";
+import { matricesOf } from "../forward/weights.ts";
+import type { Tensor } from "../read/model.ts";
+import { combineHashes, formatHash, xxh64 } from "../verify/xxh64.ts";
 import { writeAll } from "../write/write-all.ts";
 import type { CalibrateSetup } from "./bench.ts";
+import { appendLine, codeRuns, codesPath, copyRuns, readAt, statesPath } from "./journal-files.ts";
 import type { StepRecord } from "./journal.types.ts";
 import { statesOf, type Walk } from "./walk.ts";
 
-export const JOURNAL_FILE = "journal";
-export const CODES_FILE = "codes";
-export const TOKENS_FILE = "tokens";
-const statesFile = (step: number): string => `states-${step % 2}`;
-
-/** Bytes that are copied at a time. */
-const COPY_BYTES = 2 ** 20;
-
-/** Matrices that a step may round: those of a layer, or the output. */
-export function matricesOfStep({ weights, hyper }: Pick<ProgramModel, "weights" | "hyper">, step: number): Matrix[] {
-  if (step === hyper.layers) return [weights.output.matrix];
-  const { layers } = weights;
-  const [, , ...matrices] = matricesOf({ ...weights, layers: layers.slice(step, step + 1) });
-  return matrices;
+/** Tensors that a step rounds: calibrated ones of a layer, or the output. */
+export function tensorsOfStep(
+  { weights, hyper }: Pick<ProgramModel, "weights" | "hyper">,
+  step: number,
+  calibrated: { has(name: string): boolean },
+): Tensor[] {
+  const [, output, ...matrices] = matricesOf({ ...weights, layers: weights.layers.slice(step, step + 1) });
+  const tensors = (step === hyper.layers ? [output!] : matrices).map(({ tensor }) => tensor);
+  return [...new Set(tensors)].filter(({ name }) => calibrated.has(name));
 }
 
-/** Calls `visit` with the states of each window of each pass, shared out among the team. */
+/** Steps of a calibration: layers, and the output where it is calibrated. */
+export function stepCount(
+  { weights, hyper }: Pick<ProgramModel, "weights" | "hyper">,
+  calibrated: { has(name: string): boolean },
+): number {
+  return hyper.layers + (calibrated.has(weights.output.matrix.tensor.name) ? 1 : 0);
+}
+
+/** Calls `visit` with the states of each window of a group in each pass, shared out among the team. */
 function eachWindow(
   team: Team,
   { sides, context }: Walk,
@@ -54,22 +41,24 @@ function eachWindow(
   team.each(sides.length * group.windows, (part) => {
     const [index, w] = [Math.floor(part / group.windows), part % group.windows];
     const side = sides[index]!;
-    const { width } = side.model.hyper;
-    const states = statesOf(side, (w + 1) * context).subarray(w * context * width);
+    const states = statesOf(side, (w + 1) * context).subarray(w * context * side.model.hyper.width);
     visit(states, index, group.firstWindow + w);
   });
 }
 
-/** Puts the states after the last finished step where the walk expects them; steps of the whole team. */
+/**
+ * Puts the states after the last finished step where the walk expects them; steps of the whole team.
+ * @throws QuantizeError `bad-data` for states that are not those which were written
+ */
 export function restoreStates(team: Team, setup: CalibrateSetup, walk: Walk): void {
   const { folder, doneSteps, stateHash, windowHashes } = setup.journal!;
-  const path = join(folder, statesFile(doneSteps - 1));
+  const path = statesPath(folder, doneSteps - 1);
   const fd = openSync(path, "r");
   const windows = setup.tokens.length / setup.context;
   for (const group of walk.groups) {
     eachWindow(team, walk, group, (states, side, window) => {
       const bytes = new Uint8Array(states.byteLength);
-      readFully(fd, path, bytes, (side * windows + window) * bytes.length);
+      readAt(fd, path, bytes, (side * windows + window) * bytes.length);
       windowHashes[side * windows + window] = xxh64(bytes);
       states.set(new Float32Array(bytes.buffer));
     });
@@ -84,15 +73,7 @@ export function restoreStates(team: Team, setup: CalibrateSetup, walk: Walk): vo
   team.once(() => {});
 }
 
-function readFully(fd: number, path: string, out: Uint8Array, position: number): void {
-  for (let done = 0; done < out.length;) {
-    const count = readSync(fd, out, done, out.length - done, position + done);
-    if (count === 0) throw new QuantizeError("io", `${path}: expected ${position + out.length} bytes, found fewer`);
-    done += count;
-  }
-}
-
-/** Writes the states of all windows; steps of the whole team. Their hash is known afterwards. */
+/** Writes the states of all windows; steps of the whole team. Their hashes are known afterwards. */
 function saveStates(team: Team, setup: CalibrateSetup, walk: Walk, path: string): void {
   const { windowHashes } = setup.journal!;
   const fd = openSync(path, "r+");
@@ -113,6 +94,7 @@ function saveStates(team: Team, setup: CalibrateSetup, walk: Walk, path: string)
  * Writes down that a step is finished; steps of the whole team.
  * @param walk whose states are needed to go on; undefined after the last step
  * @param codeBytes of the steps before
+ * @param fds of the result's files
  * @returns bytes of codes up to the end of this one
  */
 export function recordStep(
@@ -121,50 +103,35 @@ export function recordStep(
   walk: Walk | undefined,
   step: number,
   codeBytes: number,
-  outputs: readonly number[],
+  fds: readonly number[],
 ): number {
-  const { folder, windowHashes } = setup.journal!;
-  if (walk !== undefined) saveStates(team, setup, walk, join(folder, statesFile(step)));
-  const matrices = matricesOfStep(setup.result, step).filter(({ tensor }) => setup.stats.has(tensor.name));
-  const bytes = matrices.reduce((sum, { tensor }) => sum + tensor.extents[0]!.byteLength, 0);
+  const { result, stats, journal } = setup;
+  const { folder, windowHashes } = journal!;
+  if (walk !== undefined) saveStates(team, setup, walk, statesPath(folder, step));
+  const tensors = tensorsOfStep(result, step, stats);
+  const end = tensors.reduce((sum, { extents: [extent] }) => sum + extent!.byteLength, codeBytes);
   team.once(() => {
-    const hash = copyCodes(matrices, outputs, join(folder, CODES_FILE), codeBytes);
+    const path = codesPath(folder);
+    const fd = openSync(path, "r+");
+    const runs = codeRuns(tensors, result.files, fds, { fd, path }, codeBytes);
+    const codeHash = copyRuns(runs.map(({ tensor, codes, byteLength }) => ({ from: tensor, to: codes, byteLength })));
+    fsyncSync(fd);
+    closeSync(fd);
     const record: StepRecord = {
+      kind: "step",
       step,
-      codeBytes: codeBytes + bytes,
-      codeHash: formatHash(hash),
+      codeBytes: end,
+      codeHash,
       ...(walk !== undefined && { stateHash: formatHash(combineHashes([...windowHashes])) }),
-      tensors: matrices.map(({ tensor: { name, codebooks } }) => ({
+      tensors: tensors.map(({ name, codebooks }) => ({
         name,
-        stats: [...setup.stats.get(name)!],
-        ...(codebooks && { levels: codebooks.map(({ levels }) => [...levels]) }),
+        stats: [...stats.get(name)!],
+        ...(codebooks && { levels: codebooks.map(({ levels }) => base64Of(levels)) }),
       })),
     };
-    const journal = openSync(join(folder, JOURNAL_FILE), "a");
-    writeSync(journal, `${JSON.stringify(record)}\n`);
-    fsyncSync(journal);
-    closeSync(journal);
+    appendLine(folder, record);
   });
-  return codeBytes + bytes;
+  return end;
 }
 
-/** Appends the bytes of tensors. @returns their hash */
-function copyCodes(matrices: readonly Matrix[], outputs: readonly number[], path: string, start: number): bigint {
-  const state = new Uint8Array(XXH64_STATE_BYTES);
-  xxh64Start(state);
-  const fd = openSync(path, "r+");
-  let at = start;
-  for (const { tensor } of matrices) {
-    const [{ file, byteOffset, byteLength }] = tensor.extents as [Matrix["tensor"]["extents"][number]];
-    for (let done = 0; done < byteLength; done += COPY_BYTES) {
-      const bytes = new Uint8Array(Math.min(COPY_BYTES, byteLength - done));
-      readFully(outputs[file]!, tensor.name, bytes, byteOffset + done);
-      xxh64Add(state, bytes);
-      writeAll(fd, bytes, at);
-      at += bytes.length;
-    }
-  }
-  fsyncSync(fd);
-  closeSync(fd);
-  return xxh64Finish(state);
-}
+const base64Of = (values: Float32Array): string => Buffer.from(values.slice().buffer).toString("base64");
