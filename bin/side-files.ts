@@ -1,7 +1,8 @@
-/** Files that a run may write beside its result: the manifest and the report. Refused before the work, written after. */
+/** Files that a run may write beside its result: the manifest, the recipe, the report. Refused before the work, written after. */
 import { writeFileSync } from "node:fs";
 import type { ConversionReport } from "../src/jobs/conversion.types.ts";
 import { QuantizeError } from "../src/errors.ts";
+import { formatRecipe, parseRecipe } from "../src/jobs/recipe-files.ts";
 import { readManifest } from "../src/open/read-manifest.ts";
 import { htmlReport } from "../src/report/html-report.ts";
 import { checkOutput, writeAtomically } from "../src/write/atomic-output.ts";
@@ -9,10 +10,10 @@ import type { SideFlags } from "./side-file-options.ts";
 
 /** @throws QuantizeError when a side file may not be written, before any work is done */
 export function checkSideFiles(flags: SideFlags, input: string, output: string): void {
-  const paths = [flags.manifest, flags.report].filter((path) => path !== undefined);
+  const paths = [flags.manifest, flags.saveRecipe, flags.report].filter((path) => path !== undefined);
   for (const path of paths) checkOutput({ path, inputs: [input, output], force: flags.force ?? false });
-  if (paths.length === 2 && paths[0] === paths[1]) {
-    throw new QuantizeError("usage", "--manifest and --report name the same file");
+  if (new Set(paths).size < paths.length) {
+    throw new QuantizeError("usage", "two of --manifest, --save-recipe and --report name the same file");
   }
 }
 
@@ -25,6 +26,10 @@ export async function writeSideFiles(flags: SideFlags, report: ConversionReport)
   if (flags.manifest !== undefined) {
     const manifest = await readManifest(report.output);
     await writeText(flags.manifest, `${JSON.stringify(manifest, null, 2)}\n`, flags.force);
+  }
+  if (flags.saveRecipe !== undefined) {
+    const recipe = await parseRecipe(JSON.stringify(await readManifest(report.output)), report.output);
+    await writeText(flags.saveRecipe, await formatRecipe(recipe), flags.force);
   }
   if (flags.report !== undefined) await writeText(flags.report, await htmlReport(report), flags.force);
 }

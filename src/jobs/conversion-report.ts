@@ -35,6 +35,7 @@ export function conversionReport(
     backend,
     threads,
     plannedMemory: peakBytes,
+    ...(plan.mixed !== undefined && { mixed: plan.mixed }),
     warnings: plan.warnings,
     seconds: 0,
   };

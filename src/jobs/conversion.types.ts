@@ -117,6 +117,8 @@ export interface ConversionReport {
   readonly plannedMemory: number;
   /** The plan's: things people should know, a sentence each. */
   readonly warnings: readonly string[];
+  /** How a mix for a size came to be, in a sentence. */
+  readonly mixed?: string;
   readonly seconds: number;
 }
 

@@ -11,6 +11,8 @@ import { openModel } from "../open/open-model.ts";
 export interface ConvertOptions extends ConversionOptions {
   readonly input: string;
   readonly output: string;
+  /** How text is cut (`tokenizer.ggml.pre`), where the input is a Hugging Face folder; default: as its files say. */
+  readonly preTokenizer?: string;
 }
 
 /**
@@ -19,11 +21,12 @@ export interface ConvertOptions extends ConversionOptions {
  */
 export async function convertModel(
   options: ConvertOptions,
-  plan: (model: Model) => Plan,
+  plan: (model: Model) => Plan | Promise<Plan>,
   engine: Engine,
 ): Promise<ConversionReport> {
+  const { preTokenizer } = options;
   announce(options, "open");
-  const model = await openModel(options.input);
+  const model = await openModel(options.input, preTokenizer === undefined ? {} : { preTokenizer });
   announce(options, "plan");
-  return runConversion(plan(model), options.output, options, engine);
+  return runConversion(await plan(model), options.output, options, engine);
 }
