@@ -31,11 +31,15 @@ export interface PreparedCalibration extends ConversionStep {
   readonly calibrated: ReadonlySet<string>;
 }
 
-/** Matrices whose codes can be chosen against the model: those in the layers, and an output that is no embedding too. */
+/**
+ * Matrices whose codes can be chosen against the model: those in the layers but for routers, whose outputs are compared
+ * and not added, and an output that is no embedding too.
+ */
 function calibratedTensors(plan: Plan, source: PreparedModel): Set<string> {
-  const { embedding } = source.weights;
+  const { embedding, layers } = source.weights;
   const inModel = new Set(matricesOf(source.weights).map(({ tensor }) => tensor.name));
   inModel.delete(embedding.tensor.name);
+  for (const { feedForward } of layers) inModel.delete(feedForward.router?.matrix.tensor.name ?? "");
   return new Set(
     plan.tensors.flatMap((planned) => {
       const format = findFormat(planned.codec)!;

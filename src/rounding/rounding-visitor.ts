@@ -2,7 +2,7 @@
 import type { PassInput } from "../forward/pass.types.ts";
 import { multiplyAll } from "../forward/projections.ts";
 import { matricesOf, type Matrix } from "../forward/weights.ts";
-import { timed, type CalibrationBench } from "./bench.ts";
+import { timed, type CalibrationBench, type RoundingBench } from "./bench.ts";
 import { addCrossProducts, type TokenColumns } from "./gather.ts";
 import { partSweeps, type Sweep } from "./part-sweeps.ts";
 import type { MatrixPair } from "./round-matrix.ts";
@@ -20,17 +20,16 @@ export function roundingVisitor(
   { matrices, isAdded, rowsOf }: Pick<PassInput, "matrices" | "isAdded" | "rowsOf">,
 ): Visitor | undefined {
   const { setup, team, seconds } = bench;
-  const wanted = matrices.filter(({ tensor }) => setup.stats.has(tensor.name));
-  const [first] = wanted;
-  if (first === undefined) return undefined;
-  const pairs = wanted.map((source): MatrixPair => ({ source, result: sameIn(bench, source) }));
+  const pairs = pairsOf(bench, matrices);
+  if (pairs.length === 0) return undefined;
+  const first = pairs[0]!.source;
   const isOfExperts = rowsOf !== undefined;
   const room = isOfExperts ? setup.hessians.length : 0;
   const sweeps = partSweeps(first.columns, first.slices, setup.mostColumns, room);
   const sums = { ...bench, ...setup };
 
   // Experts see different tokens in either model, and a part of the inputs makes no whole output.
-  const isOfOutputs = isAdded === true && wanted.length === 1 && sweeps.length === 1;
+  const isOfOutputs = isAdded === true && pairs.length === 1 && sweeps.length === 1;
   const targetsOf = ({ columns }: Sweep): Targets | undefined => {
     if (!setup.isAsymmetric || isOfExperts) return undefined;
     const rows = isOfOutputs ? first.rows : columns.count;
@@ -69,11 +68,16 @@ export function roundingVisitor(
   };
 }
 
-/** The matrix of the file in the making that stands for one of the source. */
-function sameIn({ setup }: CalibrationBench, { tensor, firstRow }: Matrix): Matrix {
-  return matricesOf(setup.result.weights).find(
-    (matrix) => matrix.tensor.name === tensor.name && matrix.firstRow === firstRow,
-  )!;
+/** Those of the matrices that are to be calibrated, beside the ones of the file in the making that stand for them. */
+export function pairsOf({ setup: { stats, result } }: RoundingBench, matrices: readonly Matrix[]): MatrixPair[] {
+  const others = matricesOf(result.weights);
+  return matrices
+    .filter(({ tensor }) => stats.has(tensor.name))
+    .map((source) => {
+      const { tensor, firstRow } = source;
+      const other = others.find((matrix) => matrix.tensor.name === tensor.name && matrix.firstRow === firstRow);
+      return { source, result: other! };
+    });
 }
 
 function addTargets(
