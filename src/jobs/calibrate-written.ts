@@ -119,9 +119,10 @@ function identityOf({ plan, method, choices }: CalibrationJob, results: readonly
   return {
     program: toolVersion(),
     source: sourceHashOf(plan, results),
-    conversion: formatHash(combineHashes(results.map(({ hash }) => hash))),
     method: JSON.stringify({ isAsymmetric, descents, candidates }),
     text: JSON.stringify(choices),
+    // Last, since it follows from much that has a name of its own.
+    conversion: formatHash(combineHashes(results.map(({ hash }) => hash))),
   };
 }
 
