@@ -16,7 +16,7 @@ import type { LayerWeights, Norm } from "./weights.ts";
 export function makeAttention(context: PassContext, steps: RowSteps) {
   const { bench, hyper, weights, buffers } = context;
   const { team } = bench;
-  const { vectorOf, normed, projected, normStates, addProjected } = steps;
+  const { vectorOf, normed, projected, statesOf, normStates, addProjected } = steps;
   let ropeAngles: { first: number; count: number; table: Float32Array } | undefined;
 
   /** Angles of all positions of these sequences, kept until others are asked for. */
@@ -128,7 +128,8 @@ export function makeAttention(context: PassContext, steps: RowSteps) {
   ): PassSteps<ActivationRows> {
     const matrices = [layer.query.matrix, layer.key.matrix, layer.value.matrix];
     const input = normStates(layer.attentionNorm, rows, matrices);
-    yield { matrices, activations: input, rows };
+    const normedRows = input.floats.subarray(0, rows * hyper.width);
+    yield { matrices, activations: input, rows, kept: [statesOf(rows), normedRows] };
     multiplyAll(bench, [
       projected(layer.query, input, rows, buffers.queries),
       projected(layer.key, input, rows, buffers.keys),
@@ -136,7 +137,8 @@ export function makeAttention(context: PassContext, steps: RowSteps) {
     ]);
     prepareHeads(layer, sequences);
     attend(index, sequences);
-    yield* addProjected(layer.attentionOutput, buffers.attended, rows, layer.postAttentionNorm);
+    const read = hyper.rules.isParallel ? [normedRows] : [];
+    yield* addProjected(layer.attentionOutput, buffers.attended, rows, layer.postAttentionNorm, read);
     return input;
   };
 }

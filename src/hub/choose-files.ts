@@ -69,8 +69,8 @@ export async function chooseFiles<F extends NamedFile>(
   const models = ggufModels(inside.length > 0 ? inside : files);
   const matching = inside.length > 0 ? models : models.filter(({ path }) => hasTag(path, place!));
   if (matching.length === 1) return chooseGguf(files, matching[0]!, subject);
-  throw inside.length === 0 && matching.length === 0
-    ? notThere(files, place!, subject)
+  throw place !== undefined && inside.length === 0 && matching.length === 0
+    ? notThere(files, place, subject)
     : nothingChosen(inside, matching, subject);
 }
 

@@ -1,7 +1,7 @@
 /** The arithmetic of the forward pass: what the twins compute has the bits of the definitions. */
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { preparedBytes } from "#dist/codecs/codebooks/codebook-prepare.js";
+import { preparedBytes } from "#dist/codecs/codebooks/prepared-codebook.js";
 import { rowBytes, type BlockFormat } from "#dist/codecs/codec.js";
 import { allFormats, isCodebookFormat, resolveCodec } from "#dist/codecs/registry.js";
 import { layoutsOf } from "#dist/layouts/registry.js";

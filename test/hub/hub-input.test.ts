@@ -55,7 +55,7 @@ describe("a model of the hub is what the same files on disk are", () => {
     expect(readdirSync(snapshot).sort()).toEqual(Object.keys(FOLDER).sort());
     expect(readFileSync(join(cache, "models--org--Fable-1M/refs/main"), "utf8")).toBe(COMMIT);
     for (const [name, bytes] of Object.entries(FOLDER))
-      expect(readFileSync(join(snapshot, name))).toEqual(Buffer.from(bytes));
+      expect(readFileSync(join(snapshot, name)).equals(bytes)).toBe(true);
     expect(hub.bytesOf()).toBe(Object.values(FOLDER).reduce((sum, bytes) => sum + bytes.length, 0));
     const local = join(cache, "../local.gguf");
     cli([FABLE_FOLDER, "-s", "q4_0", "-o", local, "-q"]);
@@ -169,8 +169,6 @@ describe("a model of the hub is what the same files on disk are", () => {
       ["https://huggingface.co/org/model/blob/v1.0/old.gguf"],
       [`${hub.endpoint}/org/model/resolve/v1.0/old.gguf?download=true`],
     ]) {
-      const result = await run(["dequantize", args[0]!, "-q", "-f"].concat(args.length > 1 ? [] : []));
-      if (args.length === 1) expect([args, result.stderr]).toEqual([args, ""]);
       const inspected = await run(["inspect", ...args, "--json"]);
       expect([args, inspected.stderr]).toEqual([args, ""]);
       expect(basename(JSON.parse(inspected.stdout).files[0].path)).toMatch(/old\.gguf$/);
@@ -289,7 +287,7 @@ describe("what may go wrong on the way", () => {
       { breakAfter: 700_000, breaks: 1, knowsNoRanges: true },
     );
     expect((await run(["dequantize", "hf:org/one", "-q"])).stderr).toBe("");
-    expect(readFileSync(join(snapshotOf(cache, "org/one"), "fable-f16.gguf"))).toEqual(Buffer.from(GGUF));
+    expect(readFileSync(join(snapshotOf(cache, "org/one"), "fable-f16.gguf")).equals(GGUF)).toBe(true);
   });
 
   test.each([
