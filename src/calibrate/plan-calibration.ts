@@ -10,7 +10,7 @@ import { passBytes } from "../forward/buffers.ts";
 import { numericsLimits } from "../forward/member.ts";
 import { headMemoryBytes, numericsBytes } from "../forward/numerics/wasm-numerics.ts";
 import { layersWork, passWork } from "../forward/work.ts";
-import type { LayerWeights, Matrix, ModelWeights, Projection } from "../forward/weights.ts";
+import { layerInputs, type LayerWeights, type Matrix, type ModelWeights } from "../forward/weights.ts";
 import { rowsOfBand } from "../rounding/bench.ts";
 import { algebraBytes } from "../rounding/calibrate.ts";
 import { inversesLength } from "../rounding/factor.ts";
@@ -68,11 +68,10 @@ export function calibrationArrays(
   };
 }
 
-function matricesOfLayer({ query, key, value, attentionOutput, feedForward }: LayerWeights): Matrix[] {
-  const { gate, up, down } = feedForward;
-  return [query, key, value, attentionOutput, gate, up, down].flatMap(
-    (projection: Projection | undefined) => projection?.matrix ?? [],
-  );
+/** The router is not calibrated. */
+function matricesOfLayer({ feedForward, ...layer }: LayerWeights): Matrix[] {
+  const { router: _, ...feed } = feedForward;
+  return layerInputs({ ...layer, feedForward: feed }).flat();
 }
 
 /**

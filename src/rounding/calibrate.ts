@@ -20,6 +20,7 @@ import { multiplyAll, type Workbench } from "../forward/projections.ts";
 import { openStream, type Stream } from "../forward/streams.ts";
 import type { Team } from "../forward/team.ts";
 import { matricesOf, type Matrix } from "../forward/weights.ts";
+import { windowSequences } from "../forward/window-sequences.ts";
 import { MOST_BAND_ROWS, rowsOfBand, type CalibrateSetup, type CalibrationBench } from "./bench.ts";
 import { scalarAlgebra, wasmAlgebra } from "./algebra/algebra.ts";
 import { bandPoolBytes, makeBandPool } from "./band.ts";
@@ -80,7 +81,14 @@ export function calibrate(
       memory.clear();
       return memory;
     };
-    return makePass({ bench: own, hyper: model.hyper, weights: model.weights, buffers: model.buffers, headMemory });
+    return makePass({
+      bench: own,
+      hyper: model.hyper,
+      weights: model.weights,
+      buffers: model.buffers,
+      positions: context,
+      headMemory,
+    });
   };
   const sides: Side[] = [
     side(team, passOf(source, bench.source), source),
@@ -93,7 +101,7 @@ export function calibrate(
   });
   for (const { first, count } of groups) {
     for (const { pass, stream } of sides) {
-      pass.embed(setup.tokens.subarray(first * context, (first + count) * context));
+      pass.embed(setup.tokens.subarray(first * context, (first + count) * context), windowSequences(count, context));
       stream.save(first * context, count * context);
     }
   }
@@ -150,11 +158,7 @@ function calibrateSteps(
 ): void {
   const { context } = bench.setup;
   const begin = ({ first, count }: Group): PassSteps[] => {
-    const sequences = Array.from({ length: count }, (_, w): Sequence => ({
-      row: w * context,
-      count: context,
-      position: 0,
-    }));
+    const sequences = windowSequences(count, context);
     return sides.map(({ pass, stream }) => {
       stream.load(first * context, count * context);
       return start(pass, sequences);
