@@ -8,7 +8,7 @@ import * as options from "./options.ts";
 /** What commander collects for any command that computes. */
 export interface RunFlags extends Pick<
   ConversionOptions,
-  "threads" | "maxMemory" | "backend" | "effort" | "maxNmse" | "minCosine" | "verify" | "force" | "compat"
+  "threads" | "maxMemory" | "backend" | "effort" | "maxNmse" | "minCosine" | "verify" | "force" | "resume" | "compat"
 > {
   readonly json?: boolean;
   readonly quiet?: boolean;
@@ -38,7 +38,7 @@ export function verifyOption(): Option {
 
 /** The flags that go to the engine as they are; those that were not given stay absent. */
 export function conversionOptionsOf(flags: RunFlags): ConversionOptions {
-  const { threads, maxMemory, backend, effort, maxNmse, minCosine, verify, force, compat } = flags;
+  const { threads, maxMemory, backend, effort, maxNmse, minCosine, verify, force, resume, compat } = flags;
   return {
     ...(threads !== undefined && { threads }),
     ...(maxMemory !== undefined && { maxMemory }),
@@ -48,8 +48,14 @@ export function conversionOptionsOf(flags: RunFlags): ConversionOptions {
     ...(minCosine !== undefined && { minCosine }),
     ...(verify !== undefined && { verify }),
     ...(force !== undefined && { force }),
+    ...(resume !== undefined && { resume }),
     ...(compat !== undefined && { compat }),
   };
+}
+
+/** For work that takes hours. */
+export function resumeOption(): Option {
+  return new Option("--resume", "go on with a calibration that was interrupted, after its last finished layer");
 }
 
 /** Programs that read interleaved types under numbers of their own. */

@@ -1,4 +1,9 @@
-/** The public API: every command of the command line is one of these functions. */
+/**
+ * The public API (docs/library.md). First what the command line does: each of its commands is one of these functions.
+ * Then the parts that they are made of: rows and matrices of a model, codecs, layouts, products, threads.
+ */
+import "./wasm/webassembly.types.ts";
+
 export { diffModels, type DiffOptions, type ModelDifference, type TensorDifference } from "./jobs/diff-models.ts";
 export { dequantize, type DequantizeOptions } from "./jobs/dequantize.ts";
 export type { Progress, RunOptions } from "./engine/run-options.ts";
@@ -32,7 +37,6 @@ export { describeSchemes, type SchemeDescription } from "./inspect/describe-sche
 export { inspectCodebooks, type InspectedCodebook } from "./inspect/inspect-codebooks.ts";
 export { inspectElement, type ElementOptions, type InspectedElement } from "./inspect/inspect-element.ts";
 export { inspectModel, type InspectOptions, type Inspection } from "./inspect/inspect-model.ts";
-export { findTensor } from "./open/tensor-reader.ts";
 export { mixModel, type Mix, type MixOptions, type MixTarget } from "./jobs/mix-model.ts";
 export { measureSensitivity, readSensitivity, type SensitivityOptions } from "./jobs/measure-sensitivity.ts";
 export type { SensitiveTensor, Sensitivity } from "./calibrate/sensitivity.types.ts";
@@ -65,3 +69,28 @@ export type {
 } from "./tokenizer/tokenizer.types.ts";
 export { verify, type VerifyOptions } from "./jobs/verify.ts";
 export type { Manifest } from "./container/manifest.ts";
+
+export { allFormats, findFormat, resolveCodec } from "../codecs/registry.ts";
+export { bitsPerWeight, rowBytes } from "../codecs/codec.ts";
+export type {
+  BlockFormat,
+  Codebook,
+  CodebookFormat,
+  Codec,
+  Effort,
+  EncodeOptions as CodecOptions,
+  Field,
+} from "../codecs/codec.ts";
+export type { FieldLayout, Layout, LocatedPart, Location } from "../layouts/layout.ts";
+export { locate } from "../layouts/locate.ts";
+export { pack as packRows, unpack as unpackRows } from "../layouts/pack.ts";
+export type { PackedMatrix } from "../layouts/packed-matrix.ts";
+export { findLayout, layoutsOf } from "../layouts/registry.ts";
+export { withWorkers, type Workers, type WorkersOptions } from "./engine/with-workers.ts";
+export type { WorkerProgram } from "./engine/worker/programs.ts";
+export { prepareProduct, type Product, type ProductOptions } from "./forward/prepare-product.ts";
+export type { Team } from "./forward/team.ts";
+export { gemm, gemv } from "./kernels/gemm.ts";
+export type { ActivationKind } from "./kernels/integer-view.ts";
+export { quantizeActivations, readActivations, type Activations } from "./kernels/quantize-activations.ts";
+export { findTensor, readMatrix, readRows, withTensorReader, type TensorReader } from "./open/tensor-reader.ts";

@@ -16,6 +16,7 @@ import {
   addRunOptions,
   compatOption,
   conversionOptionsOf,
+  resumeOption,
   verifyOption,
   type RunFlags,
 } from "../run-options.ts";
@@ -113,6 +114,7 @@ export function quantizeCommand(): Command {
   command
     .option("-o, --output <file>", "the GGUF to write (default: <model>-<scheme>.gguf in the current folder)")
     .addOption(options.forceOption())
+    .addOption(resumeOption())
     .addOption(compatOption())
     .option("-n, --dry-run", "print the plan and write nothing, as `quantize plan`");
   addSideFileOptions(command);

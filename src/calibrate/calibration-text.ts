@@ -86,11 +86,38 @@ export async function writeCalibrationText(
   engine: Engine,
 ): Promise<CalibrationText> {
   const { context, count, heldBack } = calibrationSize(model, choices, method);
-  const { seed = DEFAULT_SEED } = choices;
+  const { seed } = ownTextSource(model, choices, method);
   const tokenizer = makeTokenizer(model.model.metadata, model.model.path);
   const wanted = { context, count: count + heldBack, seed, arithmetic: "float" as const };
   const all = await sampleWindows(model, tokenizer, wanted, options, engine);
-  return divide(all, count, heldBack, { text: OWN_TEXT, seed, context, tokens: count * context });
+  return ownText(all.targets, model, choices, method);
+}
+
+/** Text that a model wrote before. @throws QuantizeError `bad-data` for more or fewer tokens than it would write */
+export function ownText(
+  tokens: Int32Array,
+  model: PreparedModel,
+  choices: CalibrationChoices,
+  method: CalibrationMethod,
+): CalibrationText {
+  const { context, count, heldBack } = calibrationSize(model, choices, method);
+  const expected = (count + heldBack) * context;
+  if (tokens.length !== expected) {
+    throw new QuantizeError("bad-data", `own text: expected ${expected} tokens, found ${tokens.length}`);
+  }
+  const windows = makeWindows(tokens, context, undefined);
+  return divide(windows, count, heldBack, ownTextSource(model, choices, method));
+}
+
+/** What a manifest says of text that the model writes. */
+export function ownTextSource(
+  model: Pick<PreparedModel, "hyper">,
+  choices: CalibrationChoices,
+  method: CalibrationMethod,
+): CalibrationSource & { readonly seed: number } {
+  const { context, count } = calibrationSize(model, choices, method);
+  const { seed = DEFAULT_SEED } = choices;
+  return { text: OWN_TEXT, seed, context, tokens: count * context };
 }
 
 /** The first windows are used, the last held back. */

@@ -70,6 +70,8 @@ const calibrationSchema = z.object({
   context: positive,
   tokens: positive,
   method: z.string(),
+  /** Wider matrices were cut into parts that were rounded by themselves, for want of memory. */
+  mostColumns: positive.optional(),
   /** Divergence from the source on windows that were held back: of plain rounding, and of this file. */
   plainDivergence: estimate,
   divergence: estimate,

@@ -15,6 +15,8 @@ export interface TensorResult {
   readonly sums?: readonly number[];
   /** Absent when no kernels ran. */
   readonly products?: readonly number[];
+  /** Of calibrated tensors: see `TensorReport`. */
+  readonly outputError?: number;
   readonly seconds: number;
 }
 

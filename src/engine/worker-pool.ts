@@ -111,16 +111,34 @@ export class WorkerPool {
    * @returns what each member found, by rank
    * @throws the first failure of a member, as it was thrown there; or the signal's reason
    */
-  async runProgram<N extends ProgramName>(
+  runProgram<N extends ProgramName>(
     name: N,
     setup: ProgramSetup<N>,
     module: WebAssembly.Module | undefined,
     onNote: (note: unknown) => void,
     signal?: AbortSignal,
   ): Promise<ProgramResult<N>[]> {
+    return this.#runTogether({ program: { name }, setup, ...(module && { module }) }, onNote, signal);
+  }
+
+  /** The same with a program of the caller's: the default export of the module at `url`. */
+  runModule<Result>(
+    url: string,
+    setup: unknown,
+    onNote: (note: unknown) => void,
+    signal?: AbortSignal,
+  ): Promise<Result[]> {
+    return this.#runTogether({ program: { url }, setup }, onNote, signal);
+  }
+
+  async #runTogether<Result>(
+    shared: Pick<ProgramCall, "program" | "setup" | "module">,
+    onNote: (note: unknown) => void,
+    signal: AbortSignal | undefined,
+  ): Promise<Result[]> {
     signal?.throwIfAborted();
     const words = makeTeamWords();
-    const settled = await new Promise<PromiseSettledResult<ProgramResult<N>>[]>((resolve, reject) => {
+    const settled = await new Promise<PromiseSettledResult<Result>[]>((resolve, reject) => {
       // At a signal nobody waits until the members come to their next part: whoever owns the pool ends them.
       const abort = (): void => {
         stopTeam(words);
@@ -128,8 +146,8 @@ export class WorkerPool {
       };
       signal?.addEventListener("abort", abort, { once: true });
       const answers = this.#members.map(({ worker }, rank) => {
-        const call = { name, setup, ...(module && { module }), words, rank, size: this.#members.length };
-        return runMember<ProgramResult<N>>(worker, call, onNote, () => stopTeam(words));
+        const call = { ...shared, words, rank, size: this.#members.length };
+        return runMember<Result>(worker, call, onNote, () => stopTeam(words));
       });
       if (this.#broken !== undefined) reject(this.#broken);
       void Promise.allSettled(answers)

@@ -9,23 +9,36 @@ import type { PassesPlan } from "./plan-passes.ts";
 import type { PreparedModel } from "./prepare-model.ts";
 
 /**
- * Makes room for the states of each model and hands it to `work`; afterwards, and when the process ends early, files are
- * gone. A file has its size at once, so that a full disk is known before the work.
+ * Makes room for the states of each model and hands it to `work`; see `withPlaces`.
  * @param rows of all windows
- * @throws QuantizeError `no-room` when the folder for temporary files (TMPDIR) is too full, `io`
  */
-export async function withStreams<T>(
-  { streams, diskBytes }: Pick<PassesPlan, "streams" | "diskBytes">,
+export function withStreams<T>(
+  plan: Pick<PassesPlan, "streams" | "diskBytes">,
   models: readonly PreparedModel[],
   rows: number,
   work: (places: readonly StreamPlace[]) => Promise<T>,
 ): Promise<T> {
-  const bytesOf = ({ hyper }: PreparedModel): number => rows * hyper.width * 4;
-  if (streams === "buffer") return work(models.map(() => ({ kind: "buffer" })));
+  return withPlaces(
+    plan,
+    models.map(({ hyper }) => rows * hyper.width * 4),
+    work,
+  );
+}
+
+/**
+ * Makes room for activations and hands it to `work`; afterwards, and when the process ends early, files are gone. A file
+ * has its size at once, so that a full disk is known before the work.
+ * @param sizes in bytes, of each place
+ * @throws QuantizeError `no-room` when the folder for temporary files (TMPDIR) is too full, `io`
+ */
+export async function withPlaces<T>(
+  { streams, diskBytes }: Pick<PassesPlan, "streams" | "diskBytes">,
+  sizes: readonly number[],
+  work: (places: readonly StreamPlace[]) => Promise<T>,
+): Promise<T> {
+  if (streams === "buffer") return work(sizes.map(() => ({ kind: "buffer" })));
   if (streams === "memory") {
-    return work(
-      models.map((model) => ({ kind: "memory", states: new Float32Array(new SharedArrayBuffer(bytesOf(model))) })),
-    );
+    return work(sizes.map((size) => ({ kind: "memory", states: new Float32Array(new SharedArrayBuffer(size)) })));
   }
   requireRoom("hidden states", tmpdir(), diskBytes);
   const folder = makeFolder();
@@ -33,10 +46,10 @@ export async function withStreams<T>(
   process.once("exit", remove);
   try {
     return await work(
-      models.map((model, index) => {
+      sizes.map((size, index) => {
         const path = join(folder, `states-${index}`);
         const fd = openSync(path, "wx+");
-        ftruncateSync(fd, bytesOf(model));
+        ftruncateSync(fd, size);
         closeSync(fd);
         return { kind: "file", path };
       }),

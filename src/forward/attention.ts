@@ -18,7 +18,7 @@ const { fround } = Math;
 export function makeAttention(context: PassContext, steps: RowSteps) {
   const { bench, hyper, weights, buffers } = context;
   const { team } = bench;
-  const { vectorOf, normed, projected, normStates, addProjected } = steps;
+  const { vectorOf, normed, projected, statesOf, normStates, addProjected } = steps;
   const isLong = context.positions > hyper.originalContext;
   const ropeFactors = weights.ropeFactors?.[isLong ? "long" : "short"];
   /** Of layers with a window, and of the others. */
@@ -157,7 +157,8 @@ export function makeAttention(context: PassContext, steps: RowSteps) {
   ): PassSteps<ActivationRows> {
     const matrices = storedMatrices([layer.query, layer.key, layer.value]);
     const input = normStates(layer.attentionNorm, rows, matrices);
-    yield { matrices, activations: input, rows };
+    const normedRows = input.floats.subarray(0, rows * hyper.width);
+    yield { matrices, activations: input, rows, kept: [statesOf(rows), normedRows] };
     multiplyAll(bench, [
       projected(layer.query, input, rows, buffers.queries),
       projected(layer.key, input, rows, buffers.keys),
@@ -165,7 +166,8 @@ export function makeAttention(context: PassContext, steps: RowSteps) {
     ]);
     prepareHeads(index, layer, sequences);
     attend(index, layer, sequences);
-    yield* addProjected(layer.attentionOutput, buffers.attended, rows, layer.postAttentionNorm);
+    const read = hyper.rules.isParallel ? [normedRows] : [];
+    yield* addProjected(layer.attentionOutput, buffers.attended, rows, layer.postAttentionNorm, read);
     return input;
   };
 }

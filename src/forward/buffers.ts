@@ -55,12 +55,34 @@ function rowLengths(hyper: Hyperparameters, weights: ModelWeights) {
   };
 }
 
+/** What buffers are made for: 8-bit activations take a quarter of them, and float arithmetic none. */
+export type BufferUse = "any arithmetic" | "float";
+
 /** Shared memory for so many rows, in bytes. */
-export function passBytes(hyper: Hyperparameters, weights: ModelWeights, rows: number): number {
+export function passBytes(
+  hyper: Hyperparameters,
+  weights: ModelWeights,
+  rows: number,
+  use: BufferUse = "any arithmetic",
+): number {
   const n = rowLengths(hyper, weights);
   const floats = 2 * n.state + n.queries + n.keys + n.values + n.attended + n.added + n.inner;
   const experts = n.experts + 3 * n.slots + n.slots * n.state;
-  return rows * (4 * (floats + experts) + 2 * quantizedBytes(n.quantized)) + 4 * (n.experts + 1);
+  const quantized = use === "float" ? 0 : 2 * quantizedBytes(n.quantized);
+  return rows * (4 * (floats + experts) + quantized) + 4 * (n.experts + 1);
+}
+
+/** The same of a companion's own buffers. */
+export function companionBytes(hyper: Hyperparameters, weights: ModelWeights, rows: number): number {
+  const n = rowLengths(hyper, weights);
+  return rows * 4 * (2 * n.state + n.attended + n.inner + 2 * n.slots) + 4 * (n.experts + 1);
+}
+
+/** Elements that a pass goes on with at a stop (`PassInput.kept`), at most. */
+export function keptElements(hyper: Hyperparameters, weights: ModelWeights, rows: number): number {
+  const n = rowLengths(hyper, weights);
+  const input = Math.max(n.normed, n.attended + (hyper.rules.isParallel ? n.normed : 0), n.inner);
+  return rows * (n.state + input + 2 * n.slots) + n.experts + 1;
 }
 
 /** Enough for either kind, also when the row is many short ones. */
@@ -70,11 +92,18 @@ function quantizedBytes(columns: number): number {
 
 const floats = (count: number): Float32Array => new Float32Array(new SharedArrayBuffer(count * 4));
 
+const integers = (count: number): Int32Array => new Int32Array(new SharedArrayBuffer(count * 4));
+
 /** Allocates the buffers. */
-export function makeBuffers(hyper: Hyperparameters, weights: ModelWeights, rows: number): PassBuffers {
+export function makeBuffers(
+  hyper: Hyperparameters,
+  weights: ModelWeights,
+  rows: number,
+  use: BufferUse = "any arithmetic",
+): PassBuffers {
   const n = rowLengths(hyper, weights);
-  const bytes = (count: number): Uint8Array => new Uint8Array(new SharedArrayBuffer(count));
-  const integers = (count: number): Int32Array => new Int32Array(new SharedArrayBuffer(count * 4));
+  const quantized = (): Uint8Array =>
+    new Uint8Array(new SharedArrayBuffer(use === "float" ? 0 : rows * quantizedBytes(n.quantized)));
   return {
     rows,
     state: floats(rows * n.state),
@@ -85,12 +114,30 @@ export function makeBuffers(hyper: Hyperparameters, weights: ModelWeights, rows:
     attended: floats(rows * n.attended),
     added: floats(rows * n.added),
     inner: floats(rows * n.inner),
-    quantized: { q8_0: bytes(rows * quantizedBytes(n.quantized)), q8_K: bytes(rows * quantizedBytes(n.quantized)) },
+    quantized: { q8_0: quantized(), q8_K: quantized() },
     routerScores: floats(rows * n.experts),
     chosen: integers(rows * n.slots),
     chosenWeights: floats(rows * n.slots),
     expertStarts: integers(n.experts + 1),
     expertRows: new Uint32Array(new SharedArrayBuffer(rows * n.slots * 4)),
     expertOutputs: floats(rows * n.slots * n.state),
+  };
+}
+
+/**
+ * Buffers of a second pass, through a model of the same shapes, that waits at every stop where the first one waits: its
+ * own for what passes go on with, those of the first for all else.
+ */
+export function makeCompanion(first: PassBuffers): PassBuffers {
+  const { state, normed, attended, inner, chosenWeights, expertStarts, expertRows } = first;
+  return {
+    ...first,
+    state: floats(state.length),
+    normed: floats(normed.length),
+    attended: floats(attended.length),
+    inner: floats(inner.length),
+    chosenWeights: floats(chosenWeights.length),
+    expertStarts: integers(expertStarts.length),
+    expertRows: new Uint32Array(new SharedArrayBuffer(expertRows.byteLength)),
   };
 }

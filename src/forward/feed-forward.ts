@@ -12,7 +12,7 @@ import { storedMatrices, type FeedForward, type LayerWeights, type Projection } 
  */
 export function makeFeedForward({ bench, hyper, buffers }: PassContext, steps: RowSteps) {
   const { team } = bench;
-  const { vectorOf, eachRow, rowsFor, projected, addToStates, normStates, addProjected } = steps;
+  const { vectorOf, eachRow, rowsFor, projected, statesOf, addToStates, normStates, addProjected } = steps;
 
   function* withExperts(
     layer: LayerWeights,
@@ -22,7 +22,8 @@ export function makeFeedForward({ bench, hyper, buffers }: PassContext, steps: R
   ): PassSteps {
     const { expertsUsed: slots, width } = hyper;
     const experts = router!.matrix.rows;
-    yield { matrices: [router!.matrix], activations: input, rows };
+    const kept = [statesOf(rows), input.floats.subarray(0, rows * width)];
+    yield { matrices: [router!.matrix], activations: input, rows, kept };
     multiplyAll(bench, [projected(router!, input, rows, buffers.routerScores)]);
     eachRow(rows, (first, count) => chooseExperts(buffers, hyper, experts, first, count));
     team.once(() => expertRowsOf(buffers, experts, slots, rows));
@@ -33,7 +34,18 @@ export function makeFeedForward({ bench, hyper, buffers }: PassContext, steps: R
     const inner = up.matrix.rows;
     // Inputs are one row a token: repeated for each slot they would be many times larger, so rows are looked up.
     const tokensOf = (slice: number): Uint32Array => usesOf(slice).map((use) => Math.floor(use / slots));
-    yield { matrices: [gate!.matrix, up.matrix], activations: input, rows, rowsOf: tokensOf };
+    const chosen = [
+      buffers.chosenWeights.subarray(0, rows * slots),
+      expertStarts,
+      expertRows.subarray(0, rows * slots),
+    ];
+    yield {
+      matrices: [gate!.matrix, up.matrix],
+      activations: input,
+      rows,
+      rowsOf: tokensOf,
+      kept: [...kept, ...chosen],
+    };
     const activation = hyper.rules.activation ?? "silu";
     const expert = (
       { matrix, bias }: Projection,
@@ -64,7 +76,13 @@ export function makeFeedForward({ bench, hyper, buffers }: PassContext, steps: R
     );
     const innerRows = rowsFor(buffers.inner, inner, [down.matrix]);
     eachRow(rows * slots, (first, count) => quantizeRows(bench, innerRows, first, count));
-    yield { matrices: [down.matrix], activations: innerRows, rows: rows * slots, rowsOf: usesOf };
+    yield {
+      matrices: [down.matrix],
+      activations: innerRows,
+      rows: rows * slots,
+      rowsOf: usesOf,
+      kept: [statesOf(rows), buffers.inner.subarray(0, rows * slots * inner), ...chosen],
+    };
     multiplyAll(
       bench,
       slices.map((slice) => expert(down, slice, innerRows, usesOf(slice), buffers.expertOutputs)),
@@ -84,7 +102,7 @@ export function makeFeedForward({ bench, hyper, buffers }: PassContext, steps: R
       yield* withExperts(layer, layer.feedForward, input, rows);
       return;
     }
-    yield { matrices, activations: input, rows };
+    yield { matrices, activations: input, rows, kept: [statesOf(rows), input.floats.subarray(0, rows * hyper.width)] };
     const activation = hyper.rules.activation ?? "silu";
     const by = projected(up, input, rows, buffers.inner);
     const gated = gate && { ...projected(gate, input, rows, buffers.inner), gated: { by, activation } };

@@ -24,7 +24,15 @@ export interface PassInput {
   readonly isAdded?: boolean;
   /** With experts: which rows each slice is multiplied with. */
   readonly rowsOf?: (slice: number) => Uint32Array;
+  /**
+   * What a pass in float arithmetic goes on with, parts of its buffers: whoever uses the buffers for something else in
+   * between puts these back.
+   */
+  readonly kept: readonly BufferPart[];
 }
+
+/** Elements of a buffer, on shared memory. */
+export type BufferPart = Float32Array | Int32Array | Uint32Array;
 
 /** A part of a layer that stops before each product, for who wants to look at what goes in, or change the matrices. */
 export type PassSteps<Result = void> = Generator<PassInput, Result>;

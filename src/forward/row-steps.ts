@@ -111,21 +111,34 @@ export function makeRowSteps({ bench, hyper, buffers }: PassContext) {
     return input;
   };
 
-  /** states += projection of `floats`, normed where there is a norm. */
+  /** The first `rows` rows of the states. */
+  const statesOf = (rows: number): Float32Array => buffers.state.subarray(0, rows * hyper.width);
+
+  /**
+   * states += projection of `floats`, normed where there is a norm.
+   * @param kept what is needed afterwards, beside the states and `floats`
+   */
   function* addProjected(
     projection: Projection,
     floats: Float32Array,
     rows: number,
     norm: Norm | undefined,
+    kept: readonly Float32Array[] = [],
   ): PassSteps {
     const { matrix } = projection;
     const input = rowsFor(floats, matrix.columns, [matrix]);
     eachRow(rows, (first, count) => quantizeRows(bench, input, first, count));
-    yield { matrices: [matrix], activations: input, rows, isAdded: norm === undefined };
+    yield {
+      matrices: [matrix],
+      activations: input,
+      rows,
+      isAdded: norm === undefined,
+      kept: [statesOf(rows), floats.subarray(0, rows * matrix.columns), ...kept],
+    };
     const out = norm === undefined ? buffers.state : buffers.added;
     multiplyAll(bench, [projected(projection, input, rows, out, norm === undefined ? hyper.residualScale : undefined)]);
     if (norm !== undefined) addToStates(norm, rows);
   }
 
-  return { vectorOf, eachRow, normed, rowsFor, projected, addToStates, normStates, addProjected };
+  return { vectorOf, eachRow, normed, rowsFor, projected, statesOf, addToStates, normStates, addProjected };
 }

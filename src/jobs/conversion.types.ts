@@ -10,7 +10,7 @@ import type { RuleHits } from "../plan/plan.ts";
 import type { Quality, QualityBudget } from "../verify/quality.types.ts";
 import type { VerifyLevel } from "../verify/verify-level.ts";
 import type { CalibrationChoices } from "../plan/recipes/calibration-choices.ts";
-import type { CalibrationReport } from "./calibrate-conversion.ts";
+import type { CalibrationReport } from "./calibration.types.ts";
 import type { ConversionEvaluation } from "./evaluate-conversion.ts";
 import type { EvaluationReport } from "./evaluation.types.ts";
 
@@ -24,8 +24,10 @@ export interface ConversionOptions extends RunOptions, QualityBudget {
   readonly calibration?: CalibrationChoices;
   /** How hard codebooks are searched, default `normal`; more effort costs time, not bytes. */
   readonly effort?: Effort;
-  /** Replace an existing output. Default false. */
+  /** Replace an existing output, throw away an unfinished calibration. Default false. */
   readonly force?: boolean;
+  /** Go on with an unfinished calibration, where there is one. Default false. */
+  readonly resume?: boolean;
   /** A program for which interleaved types get the numbers that it knows; default: none, they are carried as bytes. */
   readonly compat?: Compat;
   /** Further facts for the manifest (recipe, command), kept as they are. */

@@ -11,13 +11,11 @@ export type WrittenFiles = readonly {
   readonly byteLength: number;
 }[];
 
+/** Of each tensor of a plan, slice by slice; undefined where it has none. */
+export type PlannedCodebooks = readonly (readonly Codebook[] | undefined)[];
+
 /** The model that a plan makes: the same tensors in other encodings, at other places. */
-export function writtenModel(
-  plan: Plan,
-  path: string,
-  files: WrittenFiles,
-  codebooks: readonly (readonly Codebook[] | undefined)[],
-): Model {
+export function writtenModel(plan: Plan, path: string, files: WrittenFiles, codebooks: PlannedCodebooks): Model {
   return {
     path,
     format: "gguf",

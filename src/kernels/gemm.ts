@@ -9,27 +9,15 @@
  *
  * so results are bit-equal across layouts, thread counts and implementations. gemm.simd.ts is the fast twin.
  */
-import { rowBytes, type Codebook } from "../../codecs/codec.ts";
-import type { Layout } from "../../layouts/layout.ts";
+import { rowBytes } from "../../codecs/codec.ts";
 import { unpack } from "../../layouts/pack.ts";
+import type { PackedMatrix } from "../../layouts/packed-matrix.ts";
 import { ACTIVATION_BLOCK, makeTile, SUM_SIZE } from "./integer-view.ts";
 import type { IntegerView, IntegerTile } from "./integer-view.ts";
 import type { Activations } from "./quantize-activations.ts";
 import { findView } from "./views.ts";
 
 const fround = Math.fround;
-
-/** One weight matrix in its packed form. */
-export interface PackedMatrix {
-  readonly layout: Layout;
-  /** `rows * rowBytes(layout.format, rowLength)` bytes. */
-  readonly bytes: Uint8Array;
-  /** A multiple of `layout.rowsPerGroup`. */
-  readonly rows: number;
-  readonly rowLength: number;
-  /** Required for codebook formats. */
-  readonly codebook?: Codebook;
-}
 
 /** @throws RangeError when the matrix and the activations do not belong together */
 function checkOperands({ layout, bytes, rows, rowLength }: PackedMatrix, acts: Activations): IntegerView {

@@ -7,15 +7,16 @@
 import { PANEL_ROWS } from "../forward/numerics/multiply.ts";
 import type { Team } from "../forward/team.ts";
 import type { Algebra } from "./algebra/algebra.ts";
+import type { Columns } from "./column-parts.ts";
 import { BLOCK, blockCount, blockRows, copyFrom, copyTo, type UpperMatrix } from "./upper-matrix.ts";
 
 const { fround } = Math;
 
-/** Rows of activations, one for each token. */
-export interface TokenRows {
+/** Some columns of activations, a row for each token. */
+export interface TokenColumns extends Columns {
   readonly floats: Float32Array;
-  /** Floats of a row. */
-  readonly length: number;
+  /** Floats from one row to the next. */
+  readonly stride: number;
 }
 
 /** The rows of each window, in order: ranges, or lists where experts see only some tokens. */
@@ -50,35 +51,39 @@ export function gatherRoomBytes(rows: number): number {
 
 const countOf = (rows: WindowRows[number]): number => (rows instanceof Uint32Array ? rows.length : rows.count);
 
-/** Columns `[start, start + count)` of the rows, `BLOCK` floats apart. */
+/** The columns of the rows, `BLOCK` floats apart. */
 function takeColumns(
-  { floats, length }: TokenRows,
+  { floats, stride, first, count }: TokenColumns,
   rows: WindowRows[number],
-  start: number,
-  count: number,
   out: Float32Array,
 ): void {
   for (let n = 0; n < countOf(rows); n++) {
     const row = rows instanceof Uint32Array ? rows[n]! : rows.first + n;
-    const at = row * length + start;
+    const at = row * stride + first;
     out.set(floats.subarray(at, at + count), n * BLOCK);
   }
 }
 
-/** total += left[:, block]^T right[:, block], over one window after the other. */
+/** At most `BLOCK` of the columns, from number `start` on. */
+function blockOf(columns: TokenColumns, start: number): TokenColumns {
+  return { ...columns, first: columns.first + start, count: Math.min(BLOCK, columns.count - start) };
+}
+
+/** total += left^T right, over one window after the other; at most `BLOCK` columns each. */
 function addWindows(
   algebra: Algebra,
   room: GatherRoom,
   windows: WindowRows,
-  left: { readonly rows: TokenRows; readonly start: number; readonly count: number },
-  right: { readonly rows: TokenRows; readonly start: number; readonly count: number },
+  left: TokenColumns,
+  right: TokenColumns,
 ): void {
   const rightColumns = Math.ceil(right.count / PANEL_ROWS) * PANEL_ROWS;
+  const { sums, total } = room;
   for (const window of windows) {
     const tokens = countOf(window);
     if (tokens === 0) continue;
-    takeColumns(left.rows, window, left.start, left.count, room.left);
-    takeColumns(right.rows, window, right.start, right.count, room.right);
+    takeColumns(left, window, room.left);
+    takeColumns(right, window, room.right);
     algebra.transpose(room.left, BLOCK, tokens, left.count, room.leftTurned, tokens);
     algebra.packColumns(room.right, BLOCK, tokens, right.count, room.rightPanel, tokens);
     algebra.multiply({
@@ -89,11 +94,11 @@ function addWindows(
       panel: room.rightPanel,
       panelRows: rightColumns,
       panelColumns: tokens,
-      out: room.sums,
+      out: sums,
       outStride: BLOCK,
     });
     for (let i = 0; i < left.count; i++)
-      for (let j = i * BLOCK; j < i * BLOCK + right.count; j++) room.total[j] = fround(room.total[j]! + room.sums[j]!);
+      for (let j = i * BLOCK; j < i * BLOCK + right.count; j++) total[j] = fround(total[j]! + sums[j]!);
   }
 }
 
@@ -102,7 +107,7 @@ export function addSquares(
   team: Team,
   algebra: Algebra,
   room: GatherRoom,
-  inputs: TokenRows,
+  inputs: TokenColumns,
   windows: WindowRows,
   hessian: UpperMatrix,
 ): void {
@@ -115,8 +120,7 @@ export function addSquares(
     const [i, j] = tiles[tile]!;
     const [from, to] = [j * BLOCK, j * BLOCK + blockRows(size, j)];
     copyFrom(hessian, i, from, to, room.total, BLOCK);
-    const columns = (block: number) => ({ rows: inputs, start: block * BLOCK, count: blockRows(size, block) });
-    addWindows(algebra, room, windows, columns(i), columns(j));
+    addWindows(algebra, room, windows, blockOf(inputs, i * BLOCK), blockOf(inputs, from));
     copyTo(hessian, i, from, to, room.total, BLOCK);
   });
 }
@@ -126,24 +130,22 @@ export function addCrossProducts(
   team: Team,
   algebra: Algebra,
   room: GatherRoom,
-  outputs: TokenRows,
-  inputs: TokenRows,
+  outputs: TokenColumns,
+  inputs: TokenColumns,
   windows: WindowRows,
   cross: Float32Array,
 ): void {
-  const [rowBlocks, columnBlocks] = [Math.ceil(outputs.length / BLOCK), Math.ceil(inputs.length / BLOCK)];
+  const [rowBlocks, columnBlocks] = [Math.ceil(outputs.count / BLOCK), Math.ceil(inputs.count / BLOCK)];
   team.each(rowBlocks * columnBlocks, (tile) => {
     const [i, j] = [Math.floor(tile / columnBlocks) * BLOCK, (tile % columnBlocks) * BLOCK];
-    const [rows, columns] = [Math.min(BLOCK, outputs.length - i), Math.min(BLOCK, inputs.length - j)];
-    const at = (row: number): number => (i + row) * inputs.length + j;
-    for (let row = 0; row < rows; row++) room.total.set(cross.subarray(at(row), at(row) + columns), row * BLOCK);
-    addWindows(
-      algebra,
-      room,
-      windows,
-      { rows: outputs, start: i, count: rows },
-      { rows: inputs, start: j, count: columns },
-    );
-    for (let row = 0; row < rows; row++) cross.set(room.total.subarray(row * BLOCK, row * BLOCK + columns), at(row));
+    const [left, right] = [blockOf(outputs, i), blockOf(inputs, j)];
+    const at = (row: number): number => (i + row) * inputs.count + j;
+    for (let row = 0; row < left.count; row++) {
+      room.total.set(cross.subarray(at(row), at(row) + right.count), row * BLOCK);
+    }
+    addWindows(algebra, room, windows, left, right);
+    for (let row = 0; row < left.count; row++) {
+      cross.set(room.total.subarray(row * BLOCK, row * BLOCK + right.count), at(row));
+    }
   });
 }

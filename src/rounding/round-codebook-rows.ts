@@ -5,7 +5,8 @@ import { prepareCodebook } from "../../codecs/codebooks/prepare-codebook.ts";
 import { preparedBytes } from "../../codecs/codebooks/prepared-codebook.ts";
 import type { Codebook, CodebookFormat } from "../../codecs/codec.ts";
 import type { Algebra } from "./algebra/algebra.ts";
-import { descend, feedBack, type Band, type RoundColumns } from "./band.ts";
+import type { Band, RoundColumns } from "./band.ts";
+import { descend, feedBack } from "./feedback.ts";
 import type { RowRounder } from "./row-rounder.ts";
 import { BLOCK } from "./upper-matrix.ts";
 
@@ -97,7 +98,7 @@ export function codebookRounder(
       const codec = format.bind(codebook);
       decode = algebra.decoder(codec, prepared);
     },
-    round(band, factor, _, descents, squares, blocks) {
+    round(band, factor, { descents, squares }, blocks) {
       const round = roundColumns(band);
       feedBack(band, factor, round);
       for (let pass = 0; pass < descents; pass++) descend(band, factor, squares, round);

@@ -3,15 +3,28 @@
  * ones.
  */
 import { addErrorSums, ERROR_SUM_COUNT } from "../verify/error-sums.ts";
-import { rowLosses, timesFactor, type Band } from "./band.ts";
+import { rowLosses, type Band } from "./band.ts";
 import type { Factor } from "./factor.ts";
-import type { RowRounder } from "./row-rounder.ts";
+import { timesFactor } from "./factor-products.ts";
+import type { RoundingSettings, RowRounder } from "./row-rounder.ts";
 
 const { fround } = Math;
 
-/** What became of some rows. */
+export interface RowTask extends RoundingSettings {
+  readonly rows: number;
+  /** What was added to the diagonal of H: errors are told without it. */
+  readonly damping: number;
+  /** In: the plain rows, encoded; out: the better ones. */
+  readonly blocks: Uint8Array;
+  /** Room for as many. */
+  readonly fresh: Uint8Array;
+  /** Makes `wanted` and `weights` from the float weights where targets are not the weights themselves. */
+  readonly solveTargets?: () => void;
+}
+
+/** What became of some rows; w are the float weights. */
 export interface RowOutcome {
-  /** |(w - q) V|^2 and |w V|^2, w the float weights: error and size of the outputs. */
+  /** sum |(w - q) x|^2 and sum |w x|^2 over the tokens: error and energy of the outputs. */
   readonly error: number;
   readonly energy: number;
   /** The same error of the plain rows. */
@@ -25,78 +38,73 @@ export interface RowOutcome {
 /**
  * Rounds the rows of a band.
  * @param floats the float weights; rows beyond `rows` are zeros
- * @param blocks in: the plain rows, encoded; out: the better ones
- * @param solveTargets makes `wanted` and `weights` from the float weights where targets are not the weights themselves
  */
 export function roundRows(
   band: Band,
   factor: Factor,
   rounder: RowRounder,
-  task: {
-    readonly rows: number;
-    readonly floats: Float32Array;
-    readonly importance: Float32Array;
-    readonly descents: number;
-    readonly squares: Float32Array;
-    readonly blocks: Uint8Array;
-    readonly fresh: Uint8Array;
-    readonly solveTargets?: (band: Band) => void;
-  },
+  floats: Float32Array,
+  task: RowTask,
 ): RowOutcome {
-  const { rows, floats, importance, descents, squares, blocks, fresh, solveTargets } = task;
-  const { size } = band;
-  const count = band.rows;
+  const { rows, damping, blocks, fresh, solveTargets } = task;
+  const { size, rows: count } = band;
   band.weights.set(floats);
   if (solveTargets === undefined) timesFactor(band, factor, band.weights, band.wanted, count);
-  else solveTargets(band);
-  const wanted = Float32Array.from(band.wanted);
-
-  const rowBytes = blocks.length / count;
-  rounder.round(band, factor, importance, descents, squares, fresh);
+  else solveTargets();
+  rounder.round(band, factor, task, fresh);
   const losses = rowLosses(band, band.left, rows);
 
-  // The plain rows against the same targets. Buffers of the rounding are free by now.
-  const plain = band.scales;
+  // The plain rows against the same targets. What held scales is free by now.
+  const [plain, products] = [band.scales, band.offsets];
   rounder.decode(blocks, plain);
-  timesFactor(band, factor, plain, band.wanted, count);
-  for (let i = 0; i < wanted.length; i++) band.left[i] = fround(wanted[i]! - band.wanted[i]!);
+  timesFactor(band, factor, plain, products, count);
+  for (let i = 0; i < products.length; i++) band.left[i] = fround(band.wanted[i]! - products[i]!);
   const plainLosses = rowLosses(band, band.left, rows);
+  const plainSums = sumsOf(floats, plain, rows * size, size);
 
+  const rowBytes = blocks.length / count;
   let plainRows = 0;
-  let error = 0;
   for (let row = 0; row < rows; row++) {
-    error += Math.min(losses[row]!, plainLosses[row]!);
     if (losses[row]! < plainLosses[row]!) {
       blocks.set(fresh.subarray(row * rowBytes, (row + 1) * rowBytes), row * rowBytes);
       continue;
     }
     plainRows++;
+    losses[row] = plainLosses[row]!;
     band.values.set(plain.subarray(row * size, (row + 1) * size), row * size);
   }
-  const sums = new Float64Array(ERROR_SUM_COUNT);
-  addErrorSums(floats.subarray(0, rows * size), band.values.subarray(0, rows * size), size, sums);
-  // Where the targets are the weights, their losses are the errors.
-  if (solveTargets === undefined) {
-    return {
-      error,
-      plainError: sum(plainLosses),
-      energy: sum(rowLosses(band, wanted, rows)),
-      plainRows,
-      sums: [...sums],
-    };
-  }
-  const productOf = (values: (i: number) => number): number => {
-    for (let i = 0; i < floats.length; i++) band.offsets[i] = values(i);
-    timesFactor(band, factor, band.offsets, band.wanted, count);
-    return sum(rowLosses(band, band.wanted, rows));
+  const sums = sumsOf(floats, band.values, rows * size, size);
+
+  /** |x V|^2 of all rows. */
+  const lossOf = (values: (i: number) => number): number => {
+    for (let i = 0; i < floats.length; i++) products[i] = values(i);
+    timesFactor(band, factor, products, band.wanted, count);
+    return total(rowLosses(band, band.wanted, rows));
   };
+  // Where the targets are the weights, the losses are the errors.
+  const [energy, error, plainError] =
+    solveTargets === undefined
+      ? [total(rowLosses(band, band.wanted, rows)), total(losses), total(plainLosses)]
+      : [
+          lossOf((i) => floats[i]!),
+          lossOf((i) => fround(floats[i]! - band.values[i]!)),
+          lossOf((i) => fround(floats[i]! - plain[i]!)),
+        ];
+  const undamped = (loss: number, squares: number): number => Math.max(0, loss - damping * squares);
   return {
-    plainError: productOf((i) => fround(floats[i]! - plain[i]!)),
-    error: productOf((i) => fround(floats[i]! - band.values[i]!)),
-    energy: productOf((i) => floats[i]!),
+    error: undamped(error, sums[0]!),
+    energy: undamped(energy, sums[1]!),
+    plainError: undamped(plainError, plainSums[0]!),
     plainRows,
     sums: [...sums],
   };
 }
 
-const sum = (values: Float64Array): number => values.reduce((total, value) => total + value, 0);
+/** Sums of (a - b)^2, a^2 and b^2. */
+function sumsOf(a: Float32Array, b: Float32Array, count: number, rowLength: number): Float64Array {
+  const sums = new Float64Array(ERROR_SUM_COUNT);
+  addErrorSums(a.subarray(0, count), b.subarray(0, count), rowLength, sums);
+  return sums;
+}
+
+const total = (values: Float64Array): number => values.reduce((sum, value) => sum + value, 0);

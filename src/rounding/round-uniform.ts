@@ -1,8 +1,9 @@
 /** Rounding to self-contained formats: scales from the format's own encoder, codes by feedback and descent. */
 import type { Codec } from "../../codecs/codec.ts";
 import type { Algebra } from "./algebra/algebra.ts";
-import { descend, feedBack, type Band, type RoundColumns } from "./band.ts";
+import type { Band, RoundColumns } from "./band.ts";
 import { writeCodes } from "./code-bits.ts";
+import { descend, feedBack } from "./feedback.ts";
 import { formatGrid, readScales } from "./group-grid.ts";
 import type { RowRounder } from "./row-rounder.ts";
 import { BLOCK } from "./upper-matrix.ts";
@@ -56,7 +57,7 @@ export function uniformRounder(algebra: Algebra, codec: Codec, rows: number): Ro
     };
 
   return {
-    round(band, factor, importance, descents, squares, blocks) {
+    round(band, factor, { importance, descents, squares }, blocks) {
       bound.encode(band.weights, blocks, band.size, importance);
       readScales(format, bound, blocks, band.scales, band.offsets);
       const round = roundColumns(band);

@@ -2,23 +2,23 @@
 import type { Band } from "./band.ts";
 import type { Factor } from "./factor.ts";
 
+/** What all bands of a matrix are rounded with, beside the factor. */
+export interface RoundingSettings {
+  /** Of each column, the diagonal of H. */
+  readonly importance: Float32Array;
+  /** Passes of coordinate descent. */
+  readonly descents: number;
+  /** Of the factor's diagonal blocks, for descents. */
+  readonly squares: Float32Array;
+}
+
 export interface RowRounder {
   /**
    * Rounds `band.wanted`, and encodes what came out; values and what is `left` are in the band afterwards.
    * @param band `weights` are what scales are chosen for
-   * @param importance of each column, the diagonal of H
-   * @param descents passes of coordinate descent
-   * @param squares of the factor's diagonal blocks, for descents
    * @param blocks receives the band's rows as encoded blocks
    */
-  round(
-    band: Band,
-    factor: Factor,
-    importance: Float32Array,
-    descents: number,
-    squares: Float32Array,
-    blocks: Uint8Array,
-  ): void;
+  round(band: Band, factor: Factor, settings: RoundingSettings, blocks: Uint8Array): void;
   /** Encoded rows to f32. */
   decode(blocks: Uint8Array, values: Float32Array): void;
 }

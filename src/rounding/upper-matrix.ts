@@ -80,3 +80,16 @@ export function diagonalOf({ size, values }: UpperMatrix): Float32Array {
     return values[blockStart(size, block) + (i - block * BLOCK) * (blockStride(size, block) + 1)]!;
   });
 }
+
+/** Sums of squares of each row: the diagonal of H where this is its factor, what encoders take for importance. */
+export function rowSquares({ size, values }: UpperMatrix): Float32Array {
+  const out = new Float32Array(size);
+  for (let block = 0; block < blockCount(size); block++) {
+    const [start, stride] = [blockStart(size, block), blockStride(size, block)];
+    for (let row = 0; row < blockRows(size, block); row++) {
+      const own = values.subarray(start + row * stride, start + (row + 1) * stride);
+      out[block * BLOCK + row] = own.reduce((sum, v) => sum + v * v, 0);
+    }
+  }
+  return out;
+}

@@ -103,7 +103,8 @@ export interface Failure {
 
 /** A program that all threads carry out together: see src/forward/team.ts. */
 export interface ProgramCall {
-  readonly name: ProgramName;
+  /** One of our own, or a module of the caller's whose default export is one. */
+  readonly program: { readonly name: ProgramName } | { readonly url: string };
   readonly setup: unknown;
   /** Absent: the scalar definitions. */
   readonly module?: WebAssembly.Module;

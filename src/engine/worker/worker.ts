@@ -2,7 +2,7 @@
 import { openSync } from "node:fs";
 import { parentPort } from "node:worker_threads";
 import type { Program } from "../../forward/programs/program.types.ts";
-import { PROGRAMS } from "./programs.ts";
+import { PROGRAMS, type WorkerProgram } from "./programs.ts";
 import { joinTeam, stopTeam } from "../../forward/team.ts";
 import { openModelFiles } from "../../read/read-tensor.ts";
 import { bandWorker } from "./band-worker.ts";
@@ -49,15 +49,32 @@ function runnerOf(setup: WorkerSetup): (task: Task) => TaskResult {
   };
 }
 
+/** The default export of a caller's module. */
+async function loadProgram(url: string): Promise<WorkerProgram<unknown, unknown>> {
+  const { default: program } = (await import(url)) as { readonly default?: unknown };
+  if (typeof program === "function") return program as WorkerProgram<unknown, unknown>;
+  throw new TypeError(`${url}: expected a function as default export, found ${typeof program}`);
+}
+
 /** This thread's part of a program. A member that fails ends the team; those that leave with it have nothing to say. */
-function runProgram({ name, setup, module, words, rank, size }: ProgramCall): FromWorker {
-  const program = PROGRAMS[name] as Program<unknown, unknown>;
+async function runProgram({ program: which, setup, module, words, rank, size }: ProgramCall): Promise<FromWorker> {
   const report = (note: unknown): void => port.postMessage({ note } satisfies FromWorker);
   try {
-    return { programResult: program(setup, joinTeam(words, rank, size), module, report) };
+    const team = joinTeam(words, rank, size);
+    if ("url" in which) return { programResult: await (await loadProgram(which.url))(setup, team, report) };
+    return { programResult: (PROGRAMS[which.name] as Program<unknown, unknown>)(setup, team, module, report) };
   } catch (error) {
     stopTeam(words);
     return { programFailure: describeFailure(error) };
+  }
+}
+
+/** What cannot be cloned is a failure of the program that returned it. */
+function answerProgram(answer: FromWorker): void {
+  try {
+    port.postMessage(answer);
+  } catch (error) {
+    port.postMessage({ programFailure: describeFailure(error) } satisfies FromWorker);
   }
 }
 
@@ -76,7 +93,7 @@ port.on("message", (message: ToWorker) => {
     return;
   }
   if (message.kind === "program") {
-    port.postMessage(runProgram(message.call));
+    void runProgram(message.call).then(answerProgram);
     return;
   }
   const { id } = message;

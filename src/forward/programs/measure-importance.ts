@@ -90,7 +90,7 @@ export function measureImportance(
 }
 
 /** Adds up what goes into matrices, columns shared out among the team. */
-function measurer(sums: ImportanceSetup["sums"], team: Team): (input: PassInput) => void {
+function measurer(sums: ImportanceSetup["sums"], team: Team): (input: Omit<PassInput, "kept">) => void {
   return ({ matrices, activations, rows, rowsOf }) => {
     const [first] = matrices;
     const found = sums.get(first!.tensor.name);

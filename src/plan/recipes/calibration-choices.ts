@@ -14,4 +14,9 @@ export interface CalibrationChoices {
   readonly context?: number;
   /** Of the model's own text, a whole number below 2^32; default 1. */
   readonly seed?: number;
+  /**
+   * Matrices with more columns are cut into parts that are rounded by themselves; recorded where the memory bound
+   * demanded it, since it decides bytes. A multiple of 256; default: as wide as memory allows.
+   */
+  readonly mostColumns?: number;
 }

@@ -120,6 +120,7 @@ export const recipeSchema = z.strictObject({
         .min(0)
         .max(2 ** 32 - 1)
         .optional(),
+      mostColumns: z.int().min(256).multipleOf(256).optional(),
     } satisfies Record<keyof CalibrationChoices, z.ZodType>)
     .optional(),
   imatrix: z
