@@ -8,7 +8,8 @@
  */
 import { closeSync, openSync, writeSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { ggufHeaderBytes, placeInDataSection } from "../../dist/src/write/gguf-header.js";
+import { placeInDataSection } from "../../dist/src/read/gguf/gguf-types.js";
+import { ggufHeaderBytes } from "../../dist/src/write/gguf-header.js";
 import { resolveCodec } from "../../dist/codecs/registry.js";
 
 const ALIGNMENT = 32;
