@@ -1,7 +1,7 @@
 /** The frame around everything that runs on the engine: progress, Ctrl-C, and the report at the end. */
 import type { RunOptions } from "../src/engine/run-options.ts";
 import type { ConversionReport, VerificationReport } from "../src/jobs/conversion.types.ts";
-import { QuantizeError } from "../src/errors.ts";
+import { exitCode, type QuantizeError } from "../src/errors.ts";
 import { conversionText } from "../src/report/conversion-text.ts";
 import { verificationText } from "../src/report/verification-text.ts";
 import { interruptible } from "./interruption.ts";
@@ -11,9 +11,9 @@ import type { RunFlags } from "./run-options.ts";
 
 type Report = ConversionReport | VerificationReport;
 
-/** The report that a missed budget brings along, so that people see which tensor it was. */
+/** The report that a missed budget or damage brings along, so that people see which tensor it was. */
 function reportOf(error: unknown): Report | undefined {
-  const cause: unknown = error instanceof QuantizeError && error.code === "budget" ? error.cause : undefined;
+  const cause: unknown = exitCode(error) === 3 ? (error as QuantizeError).cause : undefined;
   return typeof cause === "object" && cause !== null && "tensors" in cause ? (cause as Report) : undefined;
 }
 
@@ -36,7 +36,7 @@ export async function runOnEngine<T>(
   }
 }
 
-/** Runs something on the engine and prints its report. A missed budget prints the report too, and is thrown on. */
+/** Runs something on the engine and prints its report. A missed budget or damage prints the report too, and is thrown on. */
 export async function onEngine<T extends Report>(
   flags: RunFlags,
   work: (run: Pick<RunOptions, "onProgress" | "signal">) => Promise<T>,

@@ -7,7 +7,8 @@ import { printJson } from "./output.ts";
 /** The exit code of a run that was interrupted, as shells count it: 128 + SIGINT. */
 export const INTERRUPTED_EXIT_CODE = 130;
 
-const BUDGET_EXIT_CODE = 3;
+/** What was measured or found missed what was asked for: the report is the result all the same. */
+const REPORTED_EXIT_CODE = 3;
 
 function line(text: string): void {
   try {
@@ -36,8 +37,8 @@ export function reportFailure(error: unknown, { isJson, hint }: { isJson: boolea
   if (error instanceof QuantizeError) {
     line(`quantize: ${oneLine(error.message)}${hint === undefined ? "" : ` (${hint})`}\n`);
     const failure = { error: { code: error.code, message: error.message, exitCode: code } };
-    // A missed budget brings its report: it is the result all the same.
-    if (isJson) printJson(code === BUDGET_EXIT_CODE ? { ...(error.cause as object | undefined), ...failure } : failure);
+    if (isJson)
+      printJson(code === REPORTED_EXIT_CODE ? { ...(error.cause as object | undefined), ...failure } : failure);
     return code;
   }
   const stack = error instanceof Error ? (error.stack ?? error.message) : String(error);

@@ -32,7 +32,7 @@ function onOutputError(error: NodeJS.ErrnoException): void {
   process.on("exit", () => (process.exitCode = code));
 }
 
-/** Runs one command line. @returns the process's exit code: 0 done, 1 failed (or `diff` found differences), 2 usage, 3 a missed budget */
+/** Runs one command line. @returns the process's exit code: 0 done, 1 failed (or `diff` found differences), 2 usage, 3 a missed budget or damage */
 export async function run(args: readonly string[]): Promise<number> {
   process.stdout.on("error", onOutputError);
   const program = await buildProgram(args);

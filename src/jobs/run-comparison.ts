@@ -47,7 +47,8 @@ function pairsOf(model: Model, original: Model): { readonly written: Tensor; rea
 /**
  * @param engine started with the same options, for this run only
  * @returns qualities as the conversion reported them, and whether the bytes are still those of the manifest
- * @throws QuantizeError `incompatible`; `budget` when bytes are damaged or a bound is missed
+ * @throws QuantizeError `incompatible`; `damaged` when bytes are not those of the manifest, `budget` when a bound is
+ * missed; the cause of both is the report
  */
 export async function runComparison(
   model: Model,
@@ -134,7 +135,7 @@ function requireIntact(report: VerificationReport): void {
   const { hash, manifestHash } = report.tensors.find(({ name }) => name === first)!;
   const rest = report.damaged.length > 1 ? `, and ${report.damaged.length - 1} more tensors are damaged` : "";
   throw new QuantizeError(
-    "budget",
+    "damaged",
     `${report.input}: tensor ${first}: expected bytes of hash ${manifestHash}, found ${hash}${rest}`,
     { cause: report },
   );

@@ -27,7 +27,13 @@ const MIB = 2 ** 20;
 function peakOf(args: readonly string[]): number {
   const usagePath = join(folder, "usage.json");
   const usage = openSync(usagePath, "w");
-  const program = ["--import", here("../bench/report-usage.mjs"), here("../../dist/bin/quantize.js"), ...args, "--quiet"];
+  const program = [
+    "--import",
+    here("../bench/report-usage.mjs"),
+    here("../../dist/bin/quantize.js"),
+    ...args,
+    "--quiet",
+  ];
   const child = spawnSync(process.execPath, program, { stdio: ["ignore", "pipe", "pipe", usage], encoding: "utf8" });
   closeSync(usage);
   expect(child.stderr).toBe("");

@@ -142,7 +142,7 @@ describe("verbs over one engine", () => {
     const { writeFileSync } = await import("node:fs");
     writeFileSync(output, bytes);
     await expect(verify({ input: output, against: FABLE })).rejects.toMatchObject({
-      code: "budget",
+      code: "damaged",
       message: expect.stringContaining("expected bytes of hash"),
     });
     await expect(verify({ input: output, against: at("banded.gguf") })).rejects.toMatchObject({ code: "incompatible" });
