@@ -4,7 +4,8 @@ import type { ConversionReport } from "../src/jobs/conversion.types.ts";
 import { QuantizeError } from "../src/errors.ts";
 import { readManifest } from "../src/open/read-manifest.ts";
 import { htmlReport } from "../src/report/html-report.ts";
-import { checkOutput, writeAtomically } from "../src/write/atomic-output.ts";
+import { writeAtomically } from "../src/write/atomic-output.ts";
+import { checkOutput } from "../src/write/output-path.ts";
 import type { SideFlags } from "./side-file-options.ts";
 
 /** @throws QuantizeError when a side file may not be written, before any work is done */

@@ -115,6 +115,11 @@ export interface ComparedTensor {
   /** Hash of the bytes as they are now, and what the manifest says, where it says something. */
   readonly hash: string;
   readonly manifestHash?: string;
+  /** The same of its learned tables and levels. */
+  readonly codebookHash?: string;
+  readonly manifestCodebookHash?: string;
+  /** What is not as the manifest says, in words. */
+  readonly damage?: string;
   readonly seconds: number;
 }
 
@@ -123,7 +128,7 @@ export interface VerificationReport {
   readonly input: string;
   readonly against: string;
   readonly tensors: readonly ComparedTensor[];
-  /** Names of tensors whose bytes do not match the manifest's hash. */
+  /** Names of tensors whose bytes, or learned tables and levels, do not match the manifest's hashes. */
   readonly damaged: readonly string[];
   /** Pooled over all tensors whose encodings differ. */
   readonly nmse: number;

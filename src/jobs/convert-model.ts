@@ -1,5 +1,6 @@
 /** What every job that writes a file has in common: open, plan, convert. */
 import { announce } from "../engine/run-options.ts";
+import type { ConversionStep } from "./conversion-step.ts";
 import type { ConversionOptions, ConversionReport } from "./conversion.types.ts";
 import { runConversion } from "./run-conversion.ts";
 import type { Engine } from "../engine/start-engine.ts";
@@ -16,14 +17,16 @@ export interface ConvertOptions extends ConversionOptions {
 /**
  * Opens a model while threads start, plans what becomes of it, and carries that out.
  * @param engine started with the same options, for this run only
+ * @param steps what to do with the written tensors before the files get their names
  */
 export async function convertModel(
   options: ConvertOptions,
   plan: (model: Model) => Plan,
   engine: Engine,
+  steps: readonly ConversionStep[] = [],
 ): Promise<ConversionReport> {
   announce(options, "open");
   const model = await openModel(options.input);
   announce(options, "plan");
-  return runConversion(plan(model), options.output, options, engine);
+  return runConversion(plan(model), options.output, options, engine, steps);
 }

@@ -2,8 +2,9 @@
 import { QuantizeError } from "../errors.ts";
 import { elementCount, type Model, type Tensor } from "../read/model.ts";
 import { storedBytes } from "../read/read-tensor.ts";
+import { hashCodebooks } from "../verify/codebook-hash.ts";
 import { formatHash } from "../verify/xxh64.ts";
-import { manifestOf } from "../container/manifest.ts";
+import { manifestOf, type ManifestTensor } from "../container/manifest.ts";
 import { requireQuality } from "../verify/budget.ts";
 import type { RunOptions } from "../engine/run-options.ts";
 import type { ComparedTensor, VerificationReport } from "./conversion.types.ts";
@@ -94,6 +95,9 @@ export async function runComparison(
   const tensors = pairs.map(({ written, tensor }, index): ComparedTensor => {
     const result = results[index]!;
     const claim = claims.get(written.name);
+    const hash = formatHash(result.hash);
+    const codebookHash = written.codebooks && formatHash(hashCodebooks(written.codebooks));
+    const damage = claim && damageOf(claim, hash, codebookHash);
     return {
       name: written.name,
       shape: written.shape,
@@ -102,8 +106,11 @@ export async function runComparison(
       encoding: { codec: written.codec, layout: written.layout },
       byteLength: storedBytes(written),
       quality: qualityOf(result)!,
-      hash: formatHash(result.hash),
+      hash,
       ...(claim === undefined ? {} : { manifestHash: claim.hash }),
+      ...(codebookHash !== undefined && { codebookHash }),
+      ...(claim?.codebookHash !== undefined && { manifestCodebookHash: claim.codebookHash }),
+      ...(damage !== undefined && { damage }),
       seconds: result.seconds,
     };
   });
@@ -117,7 +124,7 @@ export async function runComparison(
     input: model.path,
     against: original.path,
     tensors,
-    damaged: tensors.filter((t) => t.manifestHash !== undefined && t.manifestHash !== t.hash).map((t) => t.name),
+    damaged: tensors.filter(({ damage }) => damage !== undefined).map(({ name }) => name),
     ...pooled,
     hasManifest: manifest !== undefined,
     backend,
@@ -129,14 +136,18 @@ export async function runComparison(
   return report;
 }
 
+/** What of a tensor is not as the manifest says, in words. */
+function damageOf(claim: ManifestTensor, hash: string, codebookHash: string | undefined): string | undefined {
+  if (claim.hash !== hash) return `expected bytes of hash ${claim.hash}, found ${hash}`;
+  if (claim.codebookHash === undefined || claim.codebookHash === codebookHash) return undefined;
+  return `expected learned tables and levels of hash ${claim.codebookHash}, found ${codebookHash ?? "none"}`;
+}
+
 function requireIntact(report: VerificationReport): void {
-  const [first] = report.damaged;
+  const first = report.tensors.find(({ damage }) => damage !== undefined);
   if (first === undefined) return;
-  const { hash, manifestHash } = report.tensors.find(({ name }) => name === first)!;
   const rest = report.damaged.length > 1 ? `, and ${report.damaged.length - 1} more tensors are damaged` : "";
-  throw new QuantizeError(
-    "damaged",
-    `${report.input}: tensor ${first}: expected bytes of hash ${manifestHash}, found ${hash}${rest}`,
-    { cause: report },
-  );
+  throw new QuantizeError("damaged", `${report.input}: tensor ${first.name}: ${first.damage}${rest}`, {
+    cause: report,
+  });
 }

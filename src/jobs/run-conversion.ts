@@ -1,6 +1,6 @@
 /**
- * Carries out a plan: starts the workers, hands out the work, puts the results together, writes the header last.
- * The main thread schedules and counts; it never sees a weight.
+ * Carries out a plan: hands the work to the threads, puts the results together, writes the headers last, and reads back
+ * what was written. The main thread schedules and counts; it never sees a weight.
  */
 import type { Plan, TensorPlan } from "../plan/plan.ts";
 import { isFallback, reasonText } from "../plan/reason.ts";
@@ -9,90 +9,147 @@ import { elementCount } from "../read/model.ts";
 import { storedBytes, storedCodebookBytes } from "../read/read-tensor.ts";
 import { combineHashes, formatHash } from "../verify/xxh64.ts";
 import { requireQuality } from "../verify/budget.ts";
+import type { ManifestFacts } from "../container/manifest.ts";
+import type { ConversionStep, WrittenTensors } from "./conversion-step.ts";
 import type { ConversionOptions, ConversionReport, TensorReport, Totals } from "./conversion.types.ts";
 import { jobsOf } from "../engine/tensor-jobs.ts";
 import { isCopy } from "../plan/plan.ts";
 import { planOutputHeader } from "../write/output-header.ts";
-import { outputSet } from "../write/output-set.ts";
-import { planMemory } from "../engine/plan-memory.ts";
+import { openOutputSet, type OutputSet } from "../write/output-set.ts";
+import { planMemory, type MemoryPlan } from "../engine/plan-memory.ts";
 import { pooledQuality, qualityOf, type TensorResult } from "../engine/results.ts";
+import { announce } from "../engine/run-options.ts";
 import { runTasks } from "../engine/run-tasks.ts";
 import type { Engine } from "../engine/start-engine.ts";
+import { readBack, reopen } from "./read-back.ts";
 
 /**
  * Converts every tensor of a plan into a new GGUF file.
  * @param outputPath the file to write; it appears when everything went well, and not before
  * @param engine started with the same options, for this run only
- * @throws QuantizeError: `output-exists`, `io`, `no-room`, `bad-data`, `budget`; failures of a worker as it threw them
+ * @param steps what to do with the written tensors, one after the other
+ * @throws QuantizeError: `output-exists`, `io`, `no-room`, `bad-data`, `budget`, `damaged`; failures of a worker as it
+ * threw them
  */
 export async function runConversion(
   plan: Plan,
   outputPath: string,
   options: ConversionOptions,
   engine: Engine,
+  steps: readonly ConversionStep[] = [],
 ): Promise<ConversionReport> {
   const start = performance.now();
-  const { verify = "kernels", effort = "normal", onProgress, signal } = options;
-  const { pool, backend } = engine;
-  const header = planOutputHeader(plan, options);
-  const outputs = outputSet(plan, header, outputPath, options.force ?? false);
-  outputs.check();
+  const { verify = "kernels" } = options;
+  const facts = steps.reduce<ManifestFacts>((all, { manifestDraft }) => ({ ...all, ...manifestDraft }), {});
+  const header = planOutputHeader(plan, options, facts);
   const memory = planMemory(plan, options);
-  await pool.shrink(memory.threads);
-
-  const write = async (temporaryPaths: readonly string[]) => {
-    const module = await engine.module;
-    const { results, codebooks } = await runTasks(pool, {
-      setup: {
-        backend,
-        ...(module === undefined ? {} : { module }),
-        bandBytes: memory.bandBytes,
-        fitBytes: memory.fitBytes,
-        files: plan.model.files,
-        writtenFiles: [],
-        outputPaths: temporaryPaths,
-        jobs: jobsOf(
-          plan,
-          outputs.files.map((file) => file.header.byteLength),
-        ),
-        verify,
-        effort,
-      },
-      phase: "convert",
-      jobBytes: plan.tensors.map((tensor) => tensor.byteLength),
-      ...(onProgress === undefined ? {} : { onProgress }),
-      ...(signal === undefined ? {} : { signal }),
-    });
-    const tensors = plan.tensors.map((planned, index) => tensorReport(planned, results[index]!));
-    const report: ConversionReport = {
-      input: plan.model.path,
-      output: outputs.files[0]!.path,
-      ...(outputs.files.length > 1 && { outputs: outputs.files.map(({ path }) => path) }),
-      fileBytes: outputs.byteLength,
-      scheme: plan.scheme,
-      ruleHits: plan.ruleHits,
-      sourceHash: sourceHashOf(plan, results),
-      tensors,
-      totals: totalsOf(plan, tensors, results),
-      verify,
-      backend,
-      threads: memory.threads,
-      plannedMemory: memory.peakBytes,
-      warnings: plan.warnings,
-      seconds: (performance.now() - start) / 1000,
-    };
-    requireQuality(tensors, options, report);
-    const allBooks = plan.tensors.map((planned, i) => (isCopy(planned) ? planned.tensor.codebooks : codebooks[i]));
-    const headers = header.bytes({
-      tensors: tensors.map(manifestTensor),
-      codebooks: allBooks,
+  const output = openOutputSet(plan, header, outputPath, options.force ?? false);
+  try {
+    await engine.pool.shrink(memory.threads);
+    const outcome = await takeSteps(steps, await writeTensors(plan, output, memory, options, engine), engine);
+    const report = { ...reportOf(outcome.written, output, memory, options, engine), ...outcome.report };
+    requireQuality(report.tensors, options, report);
+    const { bytes, manifest } = header.finish({
+      tensors: report.tensors.map(manifestTensor),
+      codebooks: outcome.written.codebooks,
       sourceHash: report.sourceHash,
+      manifest: outcome.manifest,
     });
-    return { result: report, headers };
-  };
+    output.writeHeaders(bytes);
+    announce(options, "finish");
+    await output.sync();
+    const written = await reopen(plan, output);
+    if (verify !== "off") await readBack(written, manifest, options, engine);
+    output.commit();
+    return { ...report, seconds: (performance.now() - start) / 1000 };
+  } finally {
+    output.discard();
+  }
+}
 
-  const report = await outputs.write(write);
-  return { ...report, seconds: (performance.now() - start) / 1000 };
+/** Hands all tensors to the workers. */
+async function writeTensors(
+  plan: Plan,
+  { files }: OutputSet,
+  { bandBytes, fitBytes }: MemoryPlan,
+  { verify = "kernels", effort = "normal", onProgress, signal }: ConversionOptions,
+  { pool, backend, module: compiled }: Engine,
+): Promise<WrittenTensors> {
+  const module = await compiled;
+  const { results, codebooks } = await runTasks(pool, {
+    setup: {
+      backend,
+      ...(module === undefined ? {} : { module }),
+      bandBytes,
+      fitBytes,
+      files: plan.model.files,
+      writtenFiles: [],
+      outputPaths: files.map(({ temporaryPath }) => temporaryPath),
+      jobs: jobsOf(
+        plan,
+        files.map(({ dataStart }) => dataStart),
+      ),
+      verify,
+      effort,
+    },
+    phase: "convert",
+    jobBytes: plan.tensors.map((tensor) => tensor.byteLength),
+    ...(onProgress === undefined ? {} : { onProgress }),
+    ...(signal === undefined ? {} : { signal }),
+  });
+  return {
+    plan,
+    files,
+    results,
+    codebooks: plan.tensors.map((planned, i) => (isCopy(planned) ? planned.tensor.codebooks : codebooks[i])),
+  };
+}
+
+/** What all steps together left behind. */
+interface Outcome {
+  readonly written: WrittenTensors;
+  readonly manifest: ManifestFacts;
+  readonly report: Partial<ConversionReport>;
+}
+
+async function takeSteps(steps: readonly ConversionStep[], written: WrittenTensors, engine: Engine): Promise<Outcome> {
+  let outcome: Outcome = { written, manifest: {}, report: {} };
+  for (const step of steps) {
+    const { manifest, report, ...changed } = await step.run(outcome.written, engine);
+    outcome = {
+      written: { ...outcome.written, ...changed },
+      manifest: { ...outcome.manifest, ...manifest },
+      report: { ...outcome.report, ...report },
+    };
+  }
+  return outcome;
+}
+
+function reportOf(
+  { plan, results }: WrittenTensors,
+  { files, byteLength }: OutputSet,
+  { threads, peakBytes }: MemoryPlan,
+  { verify = "kernels" }: ConversionOptions,
+  { backend }: Engine,
+): ConversionReport {
+  const tensors = plan.tensors.map((planned, index) => tensorReport(planned, results[index]!));
+  return {
+    input: plan.model.path,
+    output: files[0]!.path,
+    ...(files.length > 1 && { outputs: files.map(({ path }) => path) }),
+    fileBytes: byteLength,
+    scheme: plan.scheme,
+    ruleHits: plan.ruleHits,
+    sourceHash: sourceHashOf(plan, results),
+    tensors,
+    totals: totalsOf(plan, tensors, results),
+    verify,
+    backend,
+    threads,
+    plannedMemory: peakBytes,
+    warnings: plan.warnings,
+    seconds: 0,
+  };
 }
 
 function tensorReport(planned: TensorPlan, result: TensorResult): TensorReport {

@@ -16,11 +16,13 @@ import { carrierOf } from "../container/carrier.ts";
 import { ggufHeaderBytes, ggufHeaderSize, type GgufHeader, type HeaderTensor } from "./gguf-header.ts";
 import { ANY_HASH, LONGEST_NUMBER, manifestRoom, manifestText } from "../container/manifest.ts";
 import { MANIFEST_VERSION } from "../container/manifest-keys.ts";
-import type { Manifest, ManifestTensor } from "../container/manifest.ts";
+import type { Manifest, ManifestFacts, ManifestTensor } from "../container/manifest.ts";
 import { joinCodebooks, withStorageKeys, type StoredCodebooks } from "../container/storage-keys.ts";
 import { plannedLevels } from "../plan/table-count.ts";
 import type { Effort } from "../../codecs/codec.ts";
+import { hashCodebooks } from "../verify/codebook-hash.ts";
 import type { VerifyLevel } from "../verify/verify-level.ts";
+import { formatHash } from "../verify/xxh64.ts";
 import { isCopy } from "../plan/plan.ts";
 
 /** The header of one file. */
@@ -34,18 +36,23 @@ export interface FileHeader {
 export interface OutputHeader {
   /** One for each of the plan's files. Manifest and codebooks are in the first. */
   readonly files: readonly FileHeader[];
-  /**
-   * The finished headers, exactly that long.
-   * @param codebooks of each tensor of the plan, slice by slice; undefined where it has none
-   */
-  bytes(facts: HeaderFacts): Uint8Array[];
+  finish(facts: HeaderFacts): FinishedHeader;
+}
+
+/** The headers of all files, each exactly as long as planned, and the manifest that the first of them holds. */
+export interface FinishedHeader {
+  readonly bytes: readonly Uint8Array[];
+  readonly manifest: Manifest;
 }
 
 export interface HeaderFacts {
   /** What the manifest says of each tensor of the plan. */
   readonly tensors: readonly ManifestTensor[];
+  /** The codebooks of each tensor of the plan, slice by slice; undefined where it has none. */
   readonly codebooks: readonly (readonly Codebook[] | undefined)[];
   readonly sourceHash: string;
+  /** What else is to be said; no longer than its draft. */
+  readonly manifest?: ManifestFacts;
 }
 
 /** What of the run's options is written down, or decides how tensors are carried: see `ConversionOptions`. */
@@ -83,8 +90,9 @@ function codebookTensors(
 /**
  * Sizes the header of a plan. The manifest in it repeats the conversion: the plan's recipe, and the effort that went
  * into codebooks.
+ * @param factsDraft what else the manifest will say, with the longest values there are
  */
-export function planOutputHeader(plan: Plan, options: HeaderOptions): OutputHeader {
+export function planOutputHeader(plan: Plan, options: HeaderOptions, factsDraft: ManifestFacts = {}): OutputHeader {
   const { verify = "kernels", effort = "normal", provenance, compat } = options;
   const { alignment, model } = plan;
   const lists = Array.from({ length: plan.fileCount }, (): HeaderTensor[] => []);
@@ -93,8 +101,9 @@ export function planOutputHeader(plan: Plan, options: HeaderOptions): OutputHead
     lists[file]!.push({ name: tensor.name, ...carrier, byteOffset });
   }
   const withBooks = codebookTensors(plan);
+  const hasBooks = new Set(withBooks.map(({ index }) => index));
   const version = toolVersion();
-  const manifestOf = (sourceHash: string, entries: readonly ManifestTensor[]): Manifest => ({
+  const manifestOf = (sourceHash: string, entries: readonly ManifestTensor[], facts: ManifestFacts): Manifest => ({
     format: MANIFEST_VERSION,
     tool: { name: "quantize", version },
     source: {
@@ -104,11 +113,12 @@ export function planOutputHeader(plan: Plan, options: HeaderOptions): OutputHead
     },
     recipe: { ...plan.recipe, ...(withBooks.length > 0 && { effort }), ...(compat && { compat }) },
     ...(provenance === undefined ? {} : { provenance: { ...provenance } }),
+    ...facts,
     tensors: [...entries],
   });
   const draft = manifestOf(
     ANY_HASH,
-    plan.tensors.map((planned) => ({
+    plan.tensors.map((planned, index) => ({
       name: planned.tensor.name,
       codec: planned.codec,
       layout: planned.layout,
@@ -116,12 +126,14 @@ export function planOutputHeader(plan: Plan, options: HeaderOptions): OutputHead
       bytes: planned.byteLength,
       hash: ANY_HASH,
       sourceHash: ANY_HASH,
+      ...(hasBooks.has(index) ? { codebookHash: ANY_HASH } : {}),
       ...(planned.tables === undefined ? {} : { tables: planned.tables }),
       ...(isCopy(planned) || verify === "off"
         ? {}
         : { quality: { nmse: LONGEST_NUMBER, cosine: LONGEST_NUMBER, kernelError: LONGEST_NUMBER } }),
       reason: reasonText(planned.reason),
     })),
+    factsDraft,
   );
   const room = manifestRoom(draft);
   const sizes: StoredCodebooks[] = withBooks.map(({ index, format, tables, levels, slices }) => ({
@@ -139,13 +151,15 @@ export function planOutputHeader(plan: Plan, options: HeaderOptions): OutputHead
       tensors: header.tensors,
       byteLength: ggufHeaderSize(header),
     })),
-    bytes({ tensors, codebooks, sourceHash }) {
-      const manifest = manifestOf(sourceHash, tensors);
+    finish({ tensors, codebooks, sourceHash, manifest: facts = {} }) {
+      const entries = [...tensors];
       const stored = withBooks.map(({ index, format, tables, levels }) => {
         const books = codebooks[index]!.map((book) => padded(book, format.tableLength, tables, levels));
+        entries[index] = { ...entries[index]!, codebookHash: formatHash(hashCodebooks(books)) };
         return joinCodebooks(plan.tensors[index]!.tensor.name, books);
       });
-      return headersWith(stored, manifestText(manifest, room)).map(ggufHeaderBytes);
+      const manifest = manifestOf(sourceHash, entries, facts);
+      return { manifest, bytes: headersWith(stored, manifestText(manifest, room)).map(ggufHeaderBytes) };
     },
   };
 }

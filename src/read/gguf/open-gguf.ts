@@ -26,8 +26,24 @@ export function openGguf(path: string): Model {
   const first = readHeader(path);
   const shardCount = integerOf(path, first.metadata, "split.count") ?? 1;
   const paths = shardCount > 1 ? shardPaths(path, shardCount) : [path];
-  const shards = paths.map((shardPath) => (basename(shardPath) === basename(path) ? first : readHeader(shardPath)));
-  if (shardCount > 1) checkShards(shards);
+  return modelOf(
+    path,
+    paths.map((shardPath) => (basename(shardPath) === basename(path) ? first : readHeader(shardPath))),
+  );
+}
+
+/**
+ * Opens files that make up one checkpoint, whatever they are called.
+ * @param path what the model is called
+ * @param files in the order of the set
+ * @throws QuantizeError as `openGguf`
+ */
+export function openGgufFiles(path: string, files: readonly string[]): Model {
+  return modelOf(path, files.map(readHeader));
+}
+
+function modelOf(path: string, shards: readonly Shard[]): Model {
+  if (shards.length > 1) checkShards(shards);
   return {
     path,
     format: "gguf",
