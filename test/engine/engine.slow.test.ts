@@ -61,6 +61,12 @@ test("memory is bounded by the plan, not by the model", async () => {
   expect(peaks[1]! / peaks[0]!).toBeLessThan(1.15);
 });
 
+test("many threads are not started where the bound has no room for them", () => {
+  const output = join(folder, "few.gguf");
+  const flags = ["--scheme", "q4_0", "--threads", "64", "--max-memory", "256M", "-o", output];
+  expect(peakOf([here("../../fixtures/fable/fable-f16.gguf"), ...flags])).toBeLessThanOrEqual(256 * MIB);
+});
+
 test("learned tables stay within the plan too", async () => {
   const input = join(folder, "tables.gguf");
   spawnSync(process.execPath, [here("../bench/synthetic-model.mjs"), "0.2", input]);

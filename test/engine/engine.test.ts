@@ -232,6 +232,14 @@ test("fewer threads run where memory does not suffice for all", async () => {
   expect(tight.peakBytes).toBeLessThanOrEqual(roomy.peakBytes / 2);
 });
 
+test("the bound holds from the start: no thread is started that it leaves no room for", async () => {
+  const started = (maxMemory?: number) =>
+    withEngine({ threads: 64, ...(maxMemory && { maxMemory }) }, async ({ pool }) => pool.threads);
+  expect(await started(300 * 2 ** 20)).toBe(3);
+  expect(await started(2 ** 20)).toBe(1);
+  expect(await started()).toBe(21);
+});
+
 test("progress only grows, and ends with everything done", async () => {
   const seen: Progress[] = [];
   const onProgress = (progress: Progress) => void seen.push(progress);
