@@ -10,6 +10,8 @@ export interface RunFlags extends Pick<
   ConversionOptions,
   "threads" | "maxMemory" | "backend" | "effort" | "maxNmse" | "minCosine" | "verify" | "force" | "compat"
 > {
+  /** False with --no-manifest. */
+  readonly ownKeys?: boolean;
   readonly json?: boolean;
   readonly quiet?: boolean;
   readonly color: boolean;
@@ -38,7 +40,7 @@ export function verifyOption(): Option {
 
 /** The flags that go to the engine as they are; those that were not given stay absent. */
 export function conversionOptionsOf(flags: RunFlags): ConversionOptions {
-  const { threads, maxMemory, backend, effort, maxNmse, minCosine, verify, force, compat } = flags;
+  const { threads, maxMemory, backend, effort, maxNmse, minCosine, verify, force, compat, ownKeys } = flags;
   return {
     ...(threads !== undefined && { threads }),
     ...(maxMemory !== undefined && { maxMemory }),
@@ -49,7 +51,15 @@ export function conversionOptionsOf(flags: RunFlags): ConversionOptions {
     ...(verify !== undefined && { verify }),
     ...(force !== undefined && { force }),
     ...(compat !== undefined && { compat }),
+    ...(ownKeys !== undefined && { manifest: ownKeys }),
   };
+}
+
+/** Files without keys of ours. Not called `manifest` inside: that is where --manifest <file> goes. */
+export function noManifestOption(): Option {
+  const option = new Option("--no-manifest", "leave our own keys out of the file: stock types in rows only");
+  option.attributeName = () => "ownKeys";
+  return option;
 }
 
 /** Programs that read interleaved types under numbers of their own. */

@@ -8,6 +8,7 @@ import {
   addRunOptions,
   compatOption,
   conversionOptionsOf,
+  noManifestOption,
   verifyOption,
   type RunFlags,
 } from "../run-options.ts";
@@ -32,7 +33,7 @@ async function run(input: string, flags: QuantizeFlags): Promise<void> {
 }
 
 async function convert(input: string, flags: QuantizeFlags, request: PlanRequest, engine: Engine): Promise<void> {
-  const [{ onEngine }, { planRequest }, { checkSideFiles, writeSideFiles }, { convertModel }] = await Promise.all([
+  const [{ onEngine }, { planRequest }, { checkSideFiles, writeReport }, { convertModel }] = await Promise.all([
     import("../convert.ts"),
     import("../plan-request.ts"),
     import("../side-files.ts"),
@@ -44,10 +45,12 @@ async function convert(input: string, flags: QuantizeFlags, request: PlanRequest
   const { effort, compat } = request.kind === "export" ? {} : request;
   const stated = { ...(effort && { effort }), ...(compat && { compat }) };
   const report = await onEngine(flags, (run) => {
-    const options = { ...stated, ...conversionOptionsOf(flags), ...run, input, output };
+    const { manifest: manifestFile } = flags;
+    const sideFiles = manifestFile === undefined ? {} : { manifestFile };
+    const options = { ...stated, ...conversionOptionsOf(flags), ...sideFiles, ...run, input, output };
     return convertModel(options, (model) => planRequest(model, request), engine);
   });
-  await writeSideFiles(flags, report);
+  await writeReport(flags, report);
 }
 
 /** The program itself; the other commands are added to it. Loaded for `--help` and `--version`: imports stay light. */
@@ -64,6 +67,7 @@ export function quantizeCommand(): Command {
     .option("-o, --output <file>", "the GGUF to write (default: <model>-<scheme>.gguf in the current folder)")
     .addOption(options.forceOption())
     .addOption(compatOption())
+    .addOption(noManifestOption())
     .option("-n, --dry-run", "print the plan and write nothing, as `quantize plan`");
   addSideFileOptions(command);
   command.optionsGroup("What is checked:").addOption(verifyOption());

@@ -20,6 +20,13 @@ export interface ConversionOptions extends RunOptions, QualityBudget {
   readonly force?: boolean;
   /** A program for which interleaved types get the numbers that it knows; default: none, they are carried as bytes. */
   readonly compat?: Compat;
+  /**
+   * Put our own keys into the file: format version, manifest, learned tables. Default true. Without them a file of stock
+   * types in rows is what other programs would have written; files of other types need them.
+   */
+  readonly manifest?: boolean;
+  /** A JSON file to write the manifest to; it appears with the output. */
+  readonly manifestFile?: string;
   /** Further facts for the manifest (recipe, command), kept as they are. */
   readonly provenance?: Readonly<Record<string, unknown>>;
 }

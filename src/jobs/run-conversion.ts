@@ -43,23 +43,24 @@ export async function runConversion(
   const facts = steps.reduce<ManifestFacts>((all, { manifestDraft }) => ({ ...all, ...manifestDraft }), {});
   const header = planOutputHeader(plan, options, facts);
   const memory = planMemory(plan, options);
-  const output = openOutputSet(plan, header, outputPath, options.force ?? false);
+  const { force = false, manifestFile } = options;
+  const output = openOutputSet(plan, header, { path: outputPath, force, manifestFile });
   try {
     await engine.pool.shrink(memory.threads);
     const outcome = await takeSteps(steps, await writeTensors(plan, output, memory, options, engine), engine);
     const report = { ...reportOf(outcome.written, output, memory, options, engine), ...outcome.report };
     requireQuality(report.tensors, options, report);
-    const { bytes, manifest } = header.finish({
+    const finished = header.finish({
       tensors: report.tensors.map(manifestTensor),
       codebooks: outcome.written.codebooks,
       sourceHash: report.sourceHash,
       manifest: outcome.manifest,
     });
-    output.writeHeaders(bytes);
+    output.writeHeaders(finished);
     announce(options, "finish");
     await output.sync();
     const written = await reopen(plan, output);
-    if (verify !== "off") await readBack(written, manifest, options, engine);
+    if (verify !== "off") await readBack(written, finished.manifest, options, engine);
     output.commit();
     return { ...report, seconds: (performance.now() - start) / 1000 };
   } finally {

@@ -6,9 +6,11 @@
 import { basename } from "node:path";
 import { findFormat, isCodebookFormat } from "../../codecs/registry.ts";
 import type { Codebook, CodebookFormat } from "../../codecs/codec.ts";
+import { QuantizeError } from "../errors.ts";
 import type { Plan } from "../plan/plan.ts";
 import { reasonText } from "../plan/reason.ts";
 import { fileMetadata } from "../plan/split-outputs.ts";
+import { I8_TYPE } from "../read/gguf/gguf-types.ts";
 import { sliceCount } from "../read/model.ts";
 import { toolVersion } from "../text/version.ts";
 import type { Compat } from "../../layouts/compat.ts";
@@ -61,6 +63,22 @@ export interface HeaderOptions {
   readonly effort?: Effort;
   readonly compat?: Compat;
   readonly provenance?: Readonly<Record<string, unknown>>;
+  readonly manifest?: boolean;
+}
+
+/** @throws QuantizeError `usage` when only the manifest would say what the bytes of a tensor mean */
+function checkStock(plan: Plan, compat: Compat | undefined): void {
+  const carried = plan.tensors.filter(({ tensor, codec, layout }) => {
+    return codec !== "i8" && carrierOf(findFormat(codec)!, layout, tensor.shape, compat).ggmlType === I8_TYPE;
+  });
+  const [first] = carried;
+  if (first === undefined) return;
+  const rest = carried.length > 1 ? ` and ${carried.length - 1} more` : "";
+  throw new QuantizeError(
+    "usage",
+    `--no-manifest: ${first.tensor.name}${rest} would be ${first.codec} in layout ${first.layout}, which only the ` +
+      `manifest describes: without it, stock types in rows can be written`,
+  );
 }
 
 /** A codebook with exactly so many tables and levels: the last of each stands for those that were not needed. */
@@ -91,9 +109,11 @@ function codebookTensors(
  * Sizes the header of a plan. The manifest in it repeats the conversion: the plan's recipe, and the effort that went
  * into codebooks.
  * @param factsDraft what else the manifest will say, with the longest values there are
+ * @throws QuantizeError `usage` for a plan that needs the manifest that it shall not have
  */
 export function planOutputHeader(plan: Plan, options: HeaderOptions, factsDraft: ManifestFacts = {}): OutputHeader {
-  const { verify = "kernels", effort = "normal", provenance, compat } = options;
+  const { verify = "kernels", effort = "normal", provenance, compat, manifest: hasManifest = true } = options;
+  if (!hasManifest) checkStock(plan, compat);
   const { alignment, model } = plan;
   const lists = Array.from({ length: plan.fileCount }, (): HeaderTensor[] => []);
   for (const { tensor, codec, layout, file, byteOffset } of plan.tensors) {
@@ -144,7 +164,8 @@ export function planOutputHeader(plan: Plan, options: HeaderOptions, factsDraft:
   const headersWith = (stored: readonly StoredCodebooks[], manifest: string): GgufHeader[] =>
     lists.map((tensors, file) => {
       const metadata = fileMetadata(plan, file);
-      return { metadata: file === 0 ? withStorageKeys(metadata, stored, manifest) : metadata, tensors, alignment };
+      const hasKeys = hasManifest && file === 0;
+      return { metadata: hasKeys ? withStorageKeys(metadata, stored, manifest) : metadata, tensors, alignment };
     });
   return {
     files: headersWith(sizes, " ".repeat(room)).map((header) => ({
