@@ -4,6 +4,7 @@ import { CommanderError } from "commander";
 import { buildProgram, COMMANDS } from "./commands.ts";
 import { reportFailure } from "./failure.ts";
 import { QuantizeError } from "../src/errors.ts";
+import { withFileLog } from "../src/read/file-log.ts";
 import { nearestName } from "../src/text/nearest-name.ts";
 
 /** Commander's complaint in our words: one line, with the command that was meant where one is near. */
@@ -48,7 +49,7 @@ export async function run(args: readonly string[]): Promise<number> {
   });
   for (const command of program.commands) command.copyInheritedSettings(program);
   try {
-    await program.parseAsync(args, { from: "user" });
+    await withFileLog(() => program.parseAsync(args, { from: "user" }));
     return Number(process.exitCode ?? 0);
   } catch (error) {
     const isJson = args.includes("--json");

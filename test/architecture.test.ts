@@ -113,6 +113,29 @@ test("the library loads without schemas and YAML, which few need", () => {
   expect(seen.size).toBeGreaterThan(100);
 });
 
+/** Files outside of `src/write` that open files: what is opened, and why not as an input. */
+const OPENERS: Readonly<Record<string, string>> = {
+  "src/read/input-file.ts": "inputs: the only way in",
+  "src/wasm/wasm-module.ts": "our own module",
+  "src/text/version.ts": "our own package",
+  "src/engine/worker/worker.ts": "outputs in the making",
+  "src/calibrate/calibrate.ts": "outputs in the making",
+  "src/forward/streams.ts": "files without names, for what does not fit into memory",
+  "src/forward/programs/evaluate.ts": "logits in the making",
+  "src/evaluate/run-evaluation.ts": "logits in the making",
+  "bin/cli-reference.ts": "our own documentation",
+};
+
+test("one file opens inputs, one room writes outputs", () => {
+  const opens =
+    /\b(?:open|readFile|writeFile|appendFile|createReadStream|createWriteStream|rename|link|truncate|copyFile)(?:Sync)?\b/;
+  const openers = FILES.filter((path) => !path.startsWith("src/write/")).filter((path) => {
+    const imports = readFileSync(join(ROOT, path), "utf8").matchAll(/import ([^;]*?) from "node:fs(?:\/promises)?"/g);
+    return [...imports].some(([, names]) => opens.test(names!) || names!.includes("*") || !names!.includes("{"));
+  });
+  expect(openers.filter((path) => OPENERS[path] === undefined)).toEqual([]);
+});
+
 test("codecs import nothing but codecs", () => {
   const wrong = sources("codecs").flatMap((path) =>
     [...readFileSync(join(ROOT, path), "utf8").matchAll(/\bfrom\s*["']([^."'][^"']*)["']/g)].map(

@@ -33,24 +33,21 @@ async function run(input: string, flags: QuantizeFlags): Promise<void> {
 }
 
 async function convert(input: string, flags: QuantizeFlags, request: PlanRequest, engine: Engine): Promise<void> {
-  const [{ onEngine }, { planRequest }, { checkSideFiles, writeReport }, { convertModel }] = await Promise.all([
+  const [{ onEngine }, { planRequest }, { withReport }, { convertModel }] = await Promise.all([
     import("../convert.ts"),
     import("../plan-request.ts"),
     import("../side-files.ts"),
     import("../../src/jobs/convert-model.ts"),
   ]);
   const output = flags.output ?? defaultOutput(input, requestName(request));
-  checkSideFiles(flags, input, output);
   // What a recipe says of the run gives way to options of the command line.
   const { effort, compat } = request.kind === "export" ? {} : request;
   const stated = { ...(effort && { effort }), ...(compat && { compat }) };
-  const report = await onEngine(flags, (run) => {
-    const { manifest: manifestFile } = flags;
-    const sideFiles = manifestFile === undefined ? {} : { manifestFile };
-    const options = { ...stated, ...conversionOptionsOf(flags), ...sideFiles, ...run, input, output };
-    return convertModel(options, (model) => planRequest(model, request), engine);
-  });
-  await writeReport(flags, report);
+  const { manifest: manifestFile } = flags;
+  const fixed = { ...stated, ...conversionOptionsOf(flags), ...(manifestFile && { manifestFile }), input, output };
+  await withReport(flags, () =>
+    onEngine(flags, (run) => convertModel({ ...fixed, ...run }, (model) => planRequest(model, request), engine)),
+  );
 }
 
 /** The program itself; the other commands are added to it. Loaded for `--help` and `--version`: imports stay light. */

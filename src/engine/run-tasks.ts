@@ -2,7 +2,6 @@
 import type { Codebook } from "../../codecs/codec.ts";
 import { elementCount, rowCount, sliceCount } from "../read/model.ts";
 import { bandsOf } from "./worker/bands.ts";
-import { startSyncing } from "../write/background-sync.ts";
 import type { Phase, Progress } from "./run-options.ts";
 import { combineBands, type TensorResult } from "./results.ts";
 import { makeSchedule } from "./schedule.ts";
@@ -14,6 +13,8 @@ export interface TaskRun {
   readonly phase: Phase;
   /** Bytes of each job, as progress counts them. */
   readonly jobBytes: readonly number[];
+  /** Called when bands are done, with the bytes of all of them so far; what it throws ends the run. */
+  readonly onBytes?: (bytesDone: number) => void;
   readonly onProgress?: (progress: Progress) => void;
   readonly signal?: AbortSignal;
 }
@@ -27,8 +28,8 @@ export interface TaskResults {
 
 /** @throws the first failure of any worker, or the signal's reason */
 export async function runTasks(pool: WorkerPool, run: TaskRun): Promise<TaskResults> {
-  const { setup, phase, jobBytes, onProgress, signal } = run;
-  const { jobs, outputPaths } = setup;
+  const { setup, phase, jobBytes, onBytes, onProgress, signal } = run;
+  const { jobs } = setup;
   const schedule = makeSchedule(
     jobs.map(({ tensor, tables }) => ({ shape: tensor.shape, isFitted: tables !== undefined })),
     pool.threads,
@@ -66,17 +67,12 @@ export async function runTasks(pool: WorkerPool, run: TaskRun): Promise<TaskResu
       return;
     }
     const names = result.bands.map((band) => countBand(band, band.rows));
-    sync.wrote(progress.bytesDone);
+    onBytes?.(progress.bytesDone);
     onProgress?.({ ...progress, tensor: names.at(-1)! });
   };
 
-  const sync = startSyncing(outputPaths);
-  try {
-    onProgress?.({ ...progress });
-    await pool.run(setup, () => schedule.next(), onResult, signal);
-  } finally {
-    await sync.stop();
-  }
+  onProgress?.({ ...progress });
+  await pool.run(setup, () => schedule.next(), onResult, signal);
   const results = bands.map((parts, job) => {
     const combined = combineBands(parts);
     return { ...combined, seconds: combined.seconds + fitSeconds[job]! };

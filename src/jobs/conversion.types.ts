@@ -25,7 +25,7 @@ export interface ConversionOptions extends RunOptions, QualityBudget {
    * types in rows is what other programs would have written; files of other types need them.
    */
   readonly manifest?: boolean;
-  /** A JSON file to write the manifest to; it appears with the output. */
+  /** A JSON file to write the manifest to, right after the output has its name. */
   readonly manifestFile?: string;
   /** Further facts for the manifest (recipe, command), kept as they are. */
   readonly provenance?: Readonly<Record<string, unknown>>;
@@ -104,7 +104,7 @@ export interface ConversionReport {
   readonly threads: number;
   /** Peak memory that the plan allows for, in bytes. */
   readonly plannedMemory: number;
-  /** The plan's: things people should know, a sentence each. */
+  /** Things people should know, a sentence each: the plan's, and what was found in the output's place. */
   readonly warnings: readonly string[];
   readonly seconds: number;
 }

@@ -6,6 +6,7 @@ import { runConversion } from "./run-conversion.ts";
 import type { Engine } from "../engine/start-engine.ts";
 import type { Plan } from "../plan/plan.ts";
 import type { Model } from "../read/model.ts";
+import { withFileLog } from "../read/file-log.ts";
 import { openModel } from "../open/open-model.ts";
 
 /** Where from and where to, beside the options of the run. */
@@ -25,8 +26,10 @@ export async function convertModel(
   engine: Engine,
   steps: readonly ConversionStep[] = [],
 ): Promise<ConversionReport> {
-  announce(options, "open");
-  const model = await openModel(options.input);
-  announce(options, "plan");
-  return runConversion(plan(model), options.output, options, engine, steps);
+  return withFileLog(async () => {
+    announce(options, "open");
+    const model = await openModel(options.input);
+    announce(options, "plan");
+    return runConversion(plan(model), options.output, options, engine, steps);
+  });
 }

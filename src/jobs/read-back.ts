@@ -1,6 +1,6 @@
 /** The last look at what was written: through the reader that every user's file goes through, down to the last byte. */
 import { restoreOwnTensors } from "../container/own-tensors.ts";
-import type { Manifest } from "../container/manifest.ts";
+import { manifestOf, type Manifest } from "../container/manifest.ts";
 import { hashTensors } from "../engine/hash-tensors.ts";
 import type { RunOptions } from "../engine/run-options.ts";
 import type { Engine } from "../engine/start-engine.ts";
@@ -19,6 +19,7 @@ import type { OutputSet } from "../write/output-set.ts";
 export async function reopen(plan: Plan, { files }: OutputSet): Promise<Model> {
   const paths = files.map(({ temporaryPath }) => temporaryPath);
   const model = await restoreOwnTensors(openGgufFiles(files[0]!.path, paths));
+  await manifestOf(model.metadata, model.path);
   const found = new Map(model.tensors.map((tensor) => [tensor.name, tensor]));
   for (const { tensor, codec, layout, file, byteOffset, byteLength } of plan.tensors) {
     const start = files[file]!.dataStart + byteOffset;

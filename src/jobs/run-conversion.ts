@@ -15,6 +15,7 @@ import type { ConversionOptions, ConversionReport, TensorReport, Totals } from "
 import { jobsOf } from "../engine/tensor-jobs.ts";
 import { isCopy } from "../plan/plan.ts";
 import { planOutputHeader } from "../write/output-header.ts";
+import { openTextOutput, type TextOutput } from "../write/atomic-output.ts";
 import { openOutputSet, type OutputSet } from "../write/output-set.ts";
 import { planMemory, type MemoryPlan } from "../engine/plan-memory.ts";
 import { pooledQuality, qualityOf, type TensorResult } from "../engine/results.ts";
@@ -22,6 +23,7 @@ import { announce } from "../engine/run-options.ts";
 import { runTasks } from "../engine/run-tasks.ts";
 import type { Engine } from "../engine/start-engine.ts";
 import { readBack, reopen } from "./read-back.ts";
+import { requireUnchangedSource } from "./unchanged-source.ts";
 
 /**
  * Converts every tensor of a plan into a new GGUF file.
@@ -44,8 +46,10 @@ export async function runConversion(
   const header = planOutputHeader(plan, options, facts);
   const memory = planMemory(plan, options);
   const { force = false, manifestFile } = options;
-  const output = openOutputSet(plan, header, { path: outputPath, force, manifestFile });
+  const output = openOutputSet(plan, header, outputPath, force);
+  let beside: TextOutput | undefined;
   try {
+    if (manifestFile !== undefined) beside = openTextOutput(manifestFile, force);
     await engine.pool.shrink(memory.threads);
     const outcome = await takeSteps(steps, await writeTensors(plan, output, memory, options, engine), engine);
     const report = { ...reportOf(outcome.written, output, memory, options, engine), ...outcome.report };
@@ -56,22 +60,26 @@ export async function runConversion(
       sourceHash: report.sourceHash,
       manifest: outcome.manifest,
     });
-    output.writeHeaders(finished);
+    output.writeHeaders(finished.bytes);
     announce(options, "finish");
     await output.sync();
     const written = await reopen(plan, output);
     if (verify !== "off") await readBack(written, finished.manifest, options, engine);
+    await requireUnchangedSource(outcome.written, options, engine);
+    options.signal?.throwIfAborted();
     output.commit();
+    await beside?.write(`${JSON.stringify(finished.manifest, null, 2)}\n`);
     return { ...report, seconds: (performance.now() - start) / 1000 };
   } finally {
     output.discard();
+    beside?.discard();
   }
 }
 
 /** Hands all tensors to the workers. */
 async function writeTensors(
   plan: Plan,
-  { files }: OutputSet,
+  { files, wrote }: OutputSet,
   { bandBytes, fitBytes }: MemoryPlan,
   { verify = "kernels", effort = "normal", onProgress, signal }: ConversionOptions,
   { pool, backend, module: compiled }: Engine,
@@ -95,6 +103,7 @@ async function writeTensors(
     },
     phase: "convert",
     jobBytes: plan.tensors.map((tensor) => tensor.byteLength),
+    onBytes: wrote,
     ...(onProgress === undefined ? {} : { onProgress }),
     ...(signal === undefined ? {} : { signal }),
   });
@@ -128,12 +137,16 @@ async function takeSteps(steps: readonly ConversionStep[], written: WrittenTenso
 
 function reportOf(
   { plan, results }: WrittenTensors,
-  { files, byteLength }: OutputSet,
+  { files, byteLength, notes }: OutputSet,
   { threads, peakBytes }: MemoryPlan,
   { verify = "kernels" }: ConversionOptions,
   { backend }: Engine,
 ): ConversionReport {
   const tensors = plan.tensors.map((planned, index) => tensorReport(planned, results[index]!));
+  const overflows = tensors.filter(
+    ({ quality }, i) => results[i]!.products !== undefined && quality?.kernelError === undefined,
+  );
+  const warnings = overflows.map(({ name }) => `${name}: products of its weights are beyond the range of f32`);
   return {
     input: plan.model.path,
     output: files[0]!.path,
@@ -148,7 +161,7 @@ function reportOf(
     backend,
     threads,
     plannedMemory: peakBytes,
-    warnings: plan.warnings,
+    warnings: [...plan.warnings, ...warnings, ...notes],
     seconds: 0,
   };
 }

@@ -4,23 +4,21 @@
  */
 import { closeSync, fstatSync, readSync } from "node:fs";
 import { QuantizeError } from "../errors.ts";
-import { ioError, openInput } from "./input-file.ts";
+import { changedError, changeOf, ioError, openInput } from "./input-file.ts";
 import { rowCount, type Model, type Tensor } from "./model.ts";
 
 /**
  * Opens all files of a model for reading; index as in `Model.files`. Each thread opens its own.
- * @throws QuantizeError `io` when one is gone, or is not as long as it was when its header was read
+ * @throws QuantizeError `io` when one is gone, or is not what it was when its header was read
  */
 export function openModelFiles(files: Model["files"]): number[] {
   const fds: number[] = [];
   try {
-    for (const { path, byteLength } of files) {
-      const fd = openInput(path);
+    for (const file of files) {
+      const { fd } = openInput(file.path);
       fds.push(fd);
-      const found = fstatSync(fd).size;
-      if (found !== byteLength) {
-        throw new QuantizeError("io", `${path}: changed in the meantime: expected ${byteLength} bytes, found ${found}`);
-      }
+      const { change, what } = changeOf(file, fstatSync(fd, { bigint: true }));
+      if (change === "changed") throw changedError(file.path, what);
     }
     return fds;
   } catch (error) {

@@ -1,63 +1,97 @@
 /**
- * Files that are there whole or not at all: temporary files beside the targets, fsync, renames, fsync of the folder.
- * Whatever goes wrong before `commit` (an error, Ctrl-C, `process.exit`), nothing is left.
+ * Files that are there whole or not at all: temporary files beside the targets, flushed while they are written, synced,
+ * and given their names together. Whatever goes wrong before `commit` (an error, Ctrl-C, `process.exit`), nothing is left.
  */
-import { closeSync, fsync, fsyncSync, linkSync, openSync, renameSync } from "node:fs";
-import { dirname, resolve } from "node:path";
+import { closeSync, fsync, openSync } from "node:fs";
+import { basename, resolve } from "node:path";
 import { promisify } from "node:util";
-import { QuantizeError } from "../errors.ts";
-import { ioError, isSystemError } from "../read/input-file.ts";
-import { checkOutput, type OutputOptions } from "./output-path.ts";
-import { createTemporary, removeTemporary } from "./temporary-files.ts";
+import { giveUpOutput, noteWritten } from "../read/file-log.ts";
+import { ioError } from "../read/input-file.ts";
+import { startFlushing, type BackgroundFlush } from "./background-flush.ts";
+import { finishNaming, giveNames } from "./give-names.ts";
+import { takePath, type OutputOptions } from "./output-path.ts";
+import { createTemporary, leftovers, removeTemporary } from "./temporary-files.ts";
 
 /** Outputs in the making. */
 export interface OutputFiles {
   /** One for each file, of the finished file's size. Threads open them themselves and write by position. */
   readonly temporaryPaths: readonly string[];
-  /** Waits until all that was written is on the disk. @throws QuantizeError `io` */
+  /** What was found in their place and put in order, a sentence each. */
+  readonly notes: readonly string[];
+  /** Tells how many bytes have been written so far, of all files. @throws QuantizeError `io` when a flush has failed */
+  wrote(total: number): void;
+  /** Waits until all that was written is on the disk. @throws QuantizeError `io` when it is not, or was not at any time */
   sync(): Promise<void>;
-  /**
-   * Gives the files their names, the first one last: as long as it is missing, the others are no set.
-   * @throws QuantizeError `output-exists` when one came into being in the meantime, `io`
-   */
+  /** Gives the files their names, all or none. @throws QuantizeError `output-exists`, `io` */
   commit(): void;
   /** Removes what has no name yet; to be called in any case, after `commit` too. */
   discard(): void;
 }
 
 /**
- * Makes the temporary files of outputs that belong together.
- * @throws QuantizeError as `checkOutput`, `io`
+ * Makes the temporary files of outputs that belong together, all in one folder.
+ * @param force replace existing files; else they are refused
+ * @throws QuantizeError as `takePath`, `io`
  */
-export function openOutputFiles(files: readonly OutputOptions[]): OutputFiles {
-  for (const file of files) checkOutput(file);
+export function openOutputFiles(files: readonly Omit<OutputOptions, "force">[], force: boolean): OutputFiles {
+  const taken: string[] = [];
   const temporaryPaths: string[] = [];
+  const notes: string[] = [];
+  let flush: BackgroundFlush | undefined;
+  let hasNames = false;
   const discard = (): void => {
+    flush?.stop();
     for (const path of temporaryPaths) removeTemporary(path);
+    if (!hasNames) for (const path of taken) giveUpOutput(path);
   };
   try {
-    for (const { path, byteLength } of files) temporaryPaths.push(createTemporary(resolve(path), byteLength));
+    if (files.length > 1 && finishNaming(resolve(files[0]!.path))) {
+      notes.push(`${files[0]!.path}: a run that was killed had finished these files, and now they have their names`);
+    }
+    for (const file of files) {
+      takePath({ ...file, force });
+      taken.push(file.path);
+    }
+    for (const { path, byteLength } of files) {
+      notes.push(...removeLeftovers(resolve(path)));
+      temporaryPaths.push(createTemporary(resolve(path), byteLength));
+    }
+    flush = startFlushing(files.map(({ path }, i) => ({ path, temporaryPath: temporaryPaths[i]! })));
   } catch (error) {
     discard();
     throw error;
   }
   return {
     temporaryPaths,
+    notes,
     discard,
+    wrote: flush.wrote,
     async sync() {
+      await flush.stop();
       for (const [i, { path }] of files.entries()) {
         await syncFile(temporaryPaths[i]!).catch((cause: unknown) => {
           throw ioError(path, "cannot be written", cause);
         });
       }
+      flush.throwIfFailed();
     },
     commit() {
-      for (const [i, { path, force = false }] of [...files.entries()].reverse()) {
-        moveIntoPlace(temporaryPaths[i]!, path, force);
-      }
-      for (const folder of new Set(files.map(({ path }) => dirname(resolve(path))))) syncFolder(folder);
+      giveNames(
+        files.map(({ path }, i) => ({ path, temporaryPath: temporaryPaths[i]! })),
+        force,
+      );
+      hasNames = true;
+      for (const { path } of files) noteWritten(path);
     },
   };
+}
+
+/** Removes what killed runs have left of the same output. @returns a sentence for each */
+function removeLeftovers(target: string): string[] {
+  return leftovers(target).map(({ path, pid }) => {
+    removeTemporary(path);
+    return `removed ${basename(path)}, which process ${pid} had left when it was killed`;
+  });
 }
 
 async function syncFile(path: string): Promise<void> {
@@ -66,31 +100,5 @@ async function syncFile(path: string): Promise<void> {
     await promisify(fsync)(fd);
   } finally {
     closeSync(fd);
-  }
-}
-
-function syncFolder(path: string): void {
-  const fd = openSync(path, "r");
-  try {
-    fsyncSync(fd);
-  } catch {
-    // Some file systems (and Windows) cannot sync a folder; the files themselves are synced by then.
-  } finally {
-    closeSync(fd);
-  }
-}
-
-function moveIntoPlace(temporaryPath: string, path: string, force: boolean): void {
-  try {
-    // A rename would silently replace a file that came up in the meantime; a hard link fails.
-    if (!force) linkSync(temporaryPath, path);
-    else renameSync(temporaryPath, path);
-  } catch (error) {
-    if (force || !isSystemError(error)) throw ioError(path, "cannot be written", error);
-    if (error.code === "EEXIST") {
-      throw new QuantizeError("output-exists", `${path}: came into being in the meantime; use --force to replace it`);
-    }
-    // No hard links here.
-    renameSync(temporaryPath, path);
   }
 }

@@ -8,6 +8,7 @@ import { findFormat, isCodebookFormat } from "../../codecs/registry.ts";
 import type { Codebook, CodebookFormat } from "../../codecs/codec.ts";
 import { QuantizeError } from "../errors.ts";
 import type { Plan } from "../plan/plan.ts";
+import { planHash } from "../plan/plan-hash.ts";
 import { reasonText } from "../plan/reason.ts";
 import { fileMetadata } from "../plan/split-outputs.ts";
 import { I8_TYPE } from "../read/gguf/gguf-types.ts";
@@ -17,7 +18,7 @@ import type { Compat } from "../../layouts/compat.ts";
 import { carrierOf } from "../container/carrier.ts";
 import { ggufHeaderBytes, ggufHeaderSize, type GgufHeader, type HeaderTensor } from "./gguf-header.ts";
 import { ANY_HASH, LONGEST_NUMBER, manifestRoom, manifestText } from "../container/manifest.ts";
-import { MANIFEST_VERSION } from "../container/manifest-keys.ts";
+import { MANIFEST_VERSION, SET_KEY } from "../container/manifest-keys.ts";
 import type { Manifest, ManifestFacts, ManifestTensor } from "../container/manifest.ts";
 import { joinCodebooks, withStorageKeys, type StoredCodebooks } from "../container/storage-keys.ts";
 import { plannedLevels } from "../plan/table-count.ts";
@@ -36,6 +37,8 @@ export interface FileHeader {
 }
 
 export interface OutputHeader {
+  /** See `planHash`; with the options that decide what is written. */
+  readonly planHash: string;
   /** One for each of the plan's files. Manifest and codebooks are in the first. */
   readonly files: readonly FileHeader[];
   finish(facts: HeaderFacts): FinishedHeader;
@@ -161,14 +164,18 @@ export function planOutputHeader(plan: Plan, options: HeaderOptions, factsDraft:
     tables: { length: slices * tables * format.tableLength },
     levels: { length: slices * levels },
   }));
-  const headersWith = (stored: readonly StoredCodebooks[], manifest: string): GgufHeader[] =>
+  const hash = planHash(plan, { version, verify, effort, compat });
+  const headersWith = (stored: readonly StoredCodebooks[], manifest: string, sourceHash: string): GgufHeader[] =>
     lists.map((tensors, file) => {
-      const metadata = fileMetadata(plan, file);
-      const hasKeys = hasManifest && file === 0;
-      return { metadata: hasKeys ? withStorageKeys(metadata, stored, manifest) : metadata, tensors, alignment };
+      const own = fileMetadata(plan, file);
+      if (!hasManifest) return { metadata: own, tensors, alignment };
+      const metadata = new Map(file === 0 ? withStorageKeys(own, stored, manifest) : own);
+      if (plan.fileCount > 1) metadata.set(SET_KEY, { type: "string", value: `${hash}-${sourceHash}` });
+      return { metadata, tensors, alignment };
     });
   return {
-    files: headersWith(sizes, " ".repeat(room)).map((header) => ({
+    planHash: hash,
+    files: headersWith(sizes, " ".repeat(room), ANY_HASH).map((header) => ({
       tensors: header.tensors,
       byteLength: ggufHeaderSize(header),
     })),
@@ -180,7 +187,7 @@ export function planOutputHeader(plan: Plan, options: HeaderOptions, factsDraft:
         return joinCodebooks(plan.tensors[index]!.tensor.name, books);
       });
       const manifest = manifestOf(sourceHash, entries, facts);
-      return { manifest, bytes: headersWith(stored, manifestText(manifest, room)).map(ggufHeaderBytes) };
+      return { manifest, bytes: headersWith(stored, manifestText(manifest, room), sourceHash).map(ggufHeaderBytes) };
     },
   };
 }

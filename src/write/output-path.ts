@@ -1,13 +1,13 @@
-/** Where an output may stand: never on a file that is being read, never on another without `force`. */
-import { existsSync, statfsSync, statSync } from "node:fs";
+/** Where an output may stand: never on a file that the run has read or writes already, never on another without `force`. */
+import { existsSync, lstatSync, statfsSync, statSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { QuantizeError } from "../errors.ts";
+import { giveUpOutput, takeOutput } from "../read/file-log.ts";
+import { ioError, isSystemError } from "../read/input-file.ts";
 
 export interface OutputOptions {
   /** Where the file shall stand in the end. */
   readonly path: string;
-  /** Files that are being read: the output must be none of them, by whatever name. */
-  readonly inputs: readonly string[];
   /** Replace an existing file. Default: refuse. */
   readonly force?: boolean;
   /** Size of the finished file: the temporary one gets it at once. */
@@ -17,47 +17,57 @@ export interface OutputOptions {
 }
 
 /**
- * Refuses outputs that must not be written; asks the disk for room. Whatever writes a file calls it first.
- * @throws QuantizeError `output-exists` (it exists and `force` is not set, or is an input), `io` (no such folder),
- * `no-room` (the disk is too full), `usage` for `-`
+ * Takes a path for an output of the run, unless nothing may be written there; asks the disk for room. `giveUpOutput`
+ * undoes it.
+ * @throws QuantizeError `output-exists` (it is an input or another output of the run, or exists and `force` is not set),
+ * `io` (no such folder), `no-room` (the disk is too full), `usage` for `-`
  */
-export function checkOutput({ path, inputs, force = false, byteLength, roomBytes = byteLength }: OutputOptions): void {
+export function takePath(options: OutputOptions): void {
+  const { path, force = false, byteLength, roomBytes = byteLength } = options;
   if (path === "-") {
     throw new QuantizeError("usage", "expected a file to write, found -: outputs appear whole or not at all");
   }
-  const folder = dirname(resolve(path));
-  const target = statOrUndefined(path);
-  const sameAs = inputs.find((input) => isSameFile(path, target, input));
-  if (sameAs !== undefined) {
-    throw new QuantizeError("output-exists", `${path}: the output is the input ${sameAs}; give another path`);
+  asking(path, () => takeOutput(path));
+  try {
+    asking(path, () => requireFree(path, force));
+    const folder = dirname(resolve(path));
+    if (!existsSync(folder)) throw new QuantizeError("io", `${path}: no such folder: ${folder}`);
+    if (roomBytes !== undefined) requireRoom(path, folder, roomBytes);
+  } catch (error) {
+    giveUpOutput(path);
+    throw error;
   }
-  if (target?.isDirectory()) {
-    throw new QuantizeError("output-exists", `${path}: expected a file to write, found a folder`);
+}
+
+/** Asks the system about a path, which may be one that it cannot follow. */
+function asking(path: string, ask: () => void): void {
+  try {
+    ask();
+  } catch (error) {
+    throw isSystemError(error) ? ioError(path, "cannot be written", error) : error;
   }
+}
+
+function requireFree(path: string, force: boolean): void {
+  // A link that leads nowhere is there all the same: replacing it is what `force` is for.
+  if (lstatSync(path, { throwIfNoEntry: false }) === undefined) return;
+  const target = statSync(path, { throwIfNoEntry: false });
   if (target !== undefined && !target.isFile()) {
-    throw new QuantizeError("output-exists", `${path}: expected a file to write, found a device or a pipe`);
+    const found = target.isDirectory() ? "a folder" : "a device or a pipe";
+    throw new QuantizeError("output-exists", `${path}: expected a file to write, found ${found}`);
   }
-  if (target !== undefined && !force) {
-    throw new QuantizeError("output-exists", `${path}: exists already; use --force to replace it`);
-  }
-  if (!existsSync(folder)) throw new QuantizeError("io", `${path}: no such folder: ${folder}`);
-  if (roomBytes !== undefined) requireRoom(path, folder, roomBytes);
-}
-
-function statOrUndefined(path: string) {
-  return statSync(path, { throwIfNoEntry: false });
-}
-
-/** By resolved name, or by device and inode: another name, a hard link or a symbolic link to the same bytes. */
-function isSameFile(path: string, target: ReturnType<typeof statOrUndefined>, input: string): boolean {
-  if (resolve(path) === resolve(input)) return true;
-  const other = target === undefined ? undefined : statOrUndefined(input);
-  return target !== undefined && other !== undefined && target.dev === other.dev && target.ino === other.ino;
+  if (!force) throw new QuantizeError("output-exists", `${path}: exists already; use --force to replace it`);
 }
 
 function requireRoom(path: string, folder: string, byteLength: number): void {
-  const { bavail, bsize } = statfsSync(folder);
-  const free = bavail * bsize;
+  let free: number;
+  try {
+    const { bavail, bsize } = statfsSync(folder);
+    free = bavail * bsize;
+  } catch {
+    // Some network file systems do not say; then the disk says so itself, when it is full.
+    return;
+  }
   if (byteLength > free) {
     throw new QuantizeError("no-room", `${path}: needs ${byteLength} bytes of disk, ${free} are free in ${folder}`);
   }

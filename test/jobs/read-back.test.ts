@@ -13,6 +13,7 @@ import { readManifest } from "#dist/src/open/read-manifest.js";
 import { planConversion } from "#dist/src/plan/plan-conversion.js";
 import type { Model } from "#dist/src/read/model.js";
 import { FABLE, temporaryFolder } from "../support/cli.ts";
+import { writeGguf } from "../support/models.ts";
 
 /** Quantizes the fixture into several files, with steps in between. */
 async function convert(
@@ -125,4 +126,19 @@ describe("learned tables and levels", () => {
     expect(report.damaged).toEqual([]);
     expect(report.tensors.some((tensor) => tensor.manifestCodebookHash !== undefined)).toBe(false);
   });
+});
+
+test("weights whose products overflow give a file that opens, and a warning", async () => {
+  const folder = temporaryFolder();
+  const [input, output] = [join(folder, "in.gguf"), join(folder, "out.gguf")];
+  const weights = new Float32Array(256 * 16).fill(3.3e38);
+  const metadata = new Map([["general.architecture", { type: "string", value: "llama" } as const]]);
+  writeGguf(input, metadata, [
+    { name: "blk.0.attn_q.weight", shape: [256, 16], type: 0, bytes: new Uint8Array(weights.buffer) },
+  ]);
+  const { tensors, warnings } = await quantize({ input, output, scheme: "q4_cb", tables: 1 });
+  expect(tensors[0]!.quality).not.toHaveProperty("kernelError");
+  expect(warnings).toEqual(["blk.0.attn_q.weight: products of its weights are beyond the range of f32"]);
+  expect((await openModel(output)).tensors[0]).toMatchObject({ codec: "q4_cb" });
+  await verify({ input: output, against: input });
 });
