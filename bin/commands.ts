@@ -20,6 +20,18 @@ export const COMMANDS: Readonly<Record<string, CommandEntry>> = {
     summary: "compare a quantized file with its original and its manifest",
     load: async () => (await import("./commands/verify.ts")).verifyCommand(),
   },
+  eval: {
+    summary: "measure perplexity, and what a model lost beside its original",
+    load: async () => (await import("./commands/eval.ts")).evalCommand(),
+  },
+  imatrix: {
+    summary: "measure which columns matter, or merge such measurements",
+    load: async () => (await import("./commands/imatrix.ts")).imatrixCommand(),
+  },
+  run: {
+    summary: "go on with a prompt, token by token",
+    load: async () => (await import("./commands/run.ts")).runCommand(),
+  },
   dequantize: {
     summary: "turn a quantized file back into floats",
     load: async () => (await import("./commands/dequantize.ts")).dequantizeCommand(),

@@ -1,26 +1,31 @@
 /** The frame around everything that runs on the engine: progress, Ctrl-C, and the report at the end. */
 import type { RunOptions } from "../src/engine/run-options.ts";
 import type { ConversionReport, VerificationReport } from "../src/jobs/conversion.types.ts";
+import type { EvaluationReport } from "../src/jobs/evaluation.types.ts";
 import { exitCode, type QuantizeError } from "../src/errors.ts";
 import { conversionText } from "../src/report/conversion-text.ts";
+import { evaluationText } from "../src/report/evaluation-text.ts";
 import { verificationText } from "../src/report/verification-text.ts";
 import { interruptible } from "./interruption.ts";
 import { print, printJson, stdoutView } from "./output.ts";
 import { showProgress } from "./progress.ts";
 import type { RunFlags } from "./run-options.ts";
 
-type Report = ConversionReport | VerificationReport;
+type Report = ConversionReport | VerificationReport | EvaluationReport;
 
 /** The report that a missed budget or damage brings along, so that people see which tensor it was. */
 function reportOf(error: unknown): Report | undefined {
   const cause: unknown = exitCode(error) === 3 ? (error as QuantizeError).cause : undefined;
-  return typeof cause === "object" && cause !== null && "tensors" in cause ? (cause as Report) : undefined;
+  const isReport = typeof cause === "object" && cause !== null && ("tensors" in cause || "perplexity" in cause);
+  return isReport ? (cause as Report) : undefined;
 }
 
 function show(report: Report, flags: RunFlags): void {
   if (flags.quiet) return;
   const view = stdoutView(flags);
-  print("totals" in report ? conversionText(report, view) : verificationText(report, view));
+  if ("totals" in report) print(conversionText(report, view));
+  else if ("perplexity" in report) print(evaluationText(report, view));
+  else print(verificationText(report, view));
 }
 
 /** Runs something on the engine with progress shown and signals heard. */

@@ -3,7 +3,7 @@ import type { Layout } from "../layouts/layout.ts";
 import { drawLayout } from "../src/inspect/draw-layout.ts";
 import { drawLayoutSvg } from "../src/inspect/draw-layout-svg.ts";
 import { printable } from "../src/text/printable.ts";
-import { writeText } from "../src/write/atomic-output.ts";
+import { textSteps, writeAtomically } from "../src/write/atomic-output.ts";
 import { hasColours, print, printJson } from "./output.ts";
 
 export interface DrawingFlags {
@@ -15,7 +15,9 @@ export interface DrawingFlags {
 
 /** Draws a layout: its fields, and which row and weights each byte belongs to. `json`: the layout as data. */
 export async function showDrawing(layout: Layout, flags: DrawingFlags): Promise<void> {
-  if (flags.svg !== undefined) await writeText(flags.svg, drawLayoutSvg(layout), flags.force ?? false);
+  if (flags.svg !== undefined) {
+    await writeAtomically({ path: flags.svg, force: flags.force ?? false }, textSteps(drawLayoutSvg(layout)));
+  }
   if (flags.json) {
     const { name, ...rest } = layout;
     return printJson({ layout: name, ...rest });

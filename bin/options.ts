@@ -76,4 +76,6 @@ export const minCosineOption = (): Option =>
     parseNumber(-1, 1),
   );
 export const effortOption = (): Option =>
-  new Option("--effort <level>", "how long codebooks are searched (default: normal)").choices(EFFORTS);
+  new Option("--effort <level>", "how long codebooks and calibrated codes are searched (default: normal)").choices(
+    EFFORTS,
+  );

@@ -1,7 +1,7 @@
 /** The report that a run may write beside its result: its place is taken before the work. */
 import { htmlReport } from "../src/report/html-report.ts";
 import type { ConversionReport } from "../src/jobs/conversion.types.ts";
-import { openTextOutput } from "../src/write/atomic-output.ts";
+import { textSteps, withOutput } from "../src/write/atomic-output.ts";
 import type { SideFlags } from "./side-file-options.ts";
 
 /**
@@ -12,11 +12,6 @@ export async function withReport(
   { report: path, force = false }: SideFlags,
   convert: () => Promise<ConversionReport>,
 ): Promise<void> {
-  const page = path === undefined ? undefined : openTextOutput(path, force);
-  try {
-    const report = await convert();
-    await page?.write(await htmlReport(report));
-  } finally {
-    page?.discard();
-  }
+  if (path === undefined) return void (await convert());
+  await withOutput({ path, force }, async (page) => page.write(textSteps(await htmlReport(await convert()))));
 }

@@ -13,8 +13,18 @@ export type {
 } from "./jobs/conversion.types.ts";
 export type { Quality, QualityBudget } from "./verify/quality.types.ts";
 export type { VerifyLevel } from "./verify/verify-level.ts";
+export { evaluateModel, outlineEvaluation } from "./jobs/evaluate-model.ts";
+export type { EvaluationOptions, EvaluationOutline, EvaluationReport } from "./jobs/evaluation.types.ts";
+export type { EvaluationBudget } from "./evaluate/budget.ts";
+export { sampleWindows, type OwnTextOptions } from "./evaluate/own-text.ts";
+export type { Comparison, Distribution, Estimate } from "./evaluate/statistics.ts";
+export type { Windows } from "./evaluate/windows.ts";
 export { exportModel, type ExportOptions } from "./jobs/export-model.ts";
 export { exitCode, QuantizeError, type ErrorCode } from "./errors.ts";
+export { generateText, type GenerationOptions, type GenerationReport } from "./jobs/generate-text.ts";
+export type { ImatrixContents, ImatrixOptions, ImatrixReport, MergeOptions } from "./jobs/imatrix.types.ts";
+export { measureImatrix } from "./jobs/measure-imatrix.ts";
+export { mergeImatrices } from "./jobs/merge-imatrices.ts";
 export { readImatrix } from "./imatrix/read-imatrix.ts";
 export type { Imatrix, ImatrixFilter } from "./imatrix/imatrix.types.ts";
 export { describeLayouts, describeTargets, type LayoutDescription } from "./inspect/describe-layouts.ts";
@@ -40,5 +50,15 @@ export type { Metadata, MetadataValue, Model, Tensor } from "./read/model.ts";
 export { openModel } from "./open/open-model.ts";
 export { pack, unpack, type RepackOptions } from "./jobs/repack.ts";
 export { htmlReport } from "./report/html-report.ts";
+export { makeTokenizer } from "./tokenizer/make-tokenizer.ts";
+export { renderChat, type ChatMessage, type ChatOptions } from "./tokenizer/render-chat.ts";
+export type {
+  DecodeOptions,
+  EncodeOptions,
+  StreamDecoder,
+  Token,
+  Tokenizer,
+  TokenType,
+} from "./tokenizer/tokenizer.types.ts";
 export { verify, type VerifyOptions } from "./jobs/verify.ts";
 export type { Manifest } from "./container/manifest.ts";

@@ -12,27 +12,37 @@ import {
   verifyOption,
   type RunFlags,
 } from "../run-options.ts";
+import { addCalibrationOptions, calibrationOf, type CalibrationFlags } from "../calibration-options.ts";
+import { addConversionEvaluationOptions, conversionEvaluationOf, type EvalFlags } from "../evaluation-options.ts";
 import { addSideFileOptions, type SideFlags } from "../side-file-options.ts";
 import type { Engine } from "../../src/engine/start-engine.ts";
+import type { ConversionEvaluation } from "../../src/jobs/evaluate-conversion.ts";
 import { toolVersion } from "../../src/text/version.ts";
 
-interface QuantizeFlags extends RunFlags, PlanFlags, SideFlags {
+interface QuantizeFlags extends RunFlags, PlanFlags, SideFlags, CalibrationFlags, EvalFlags {
   readonly output?: string;
   readonly dryRun?: boolean;
 }
 
 async function run(input: string, flags: QuantizeFlags): Promise<void> {
   const request = await planRequestOf(flags);
+  const evaluation = conversionEvaluationOf(flags);
   if (flags.dryRun) {
     const { showPlan } = await import("../show-plan.ts");
     return showPlan(input, request, flags);
   }
   // Threads take a tenth of a second to start: time enough to load what plans and reports.
   const { withEngine } = await import("../../src/engine/start-engine.ts");
-  await withEngine(conversionOptionsOf(flags), (engine) => convert(input, flags, request, engine));
+  await withEngine(conversionOptionsOf(flags), (engine) => convert(input, flags, request, evaluation, engine));
 }
 
-async function convert(input: string, flags: QuantizeFlags, request: PlanRequest, engine: Engine): Promise<void> {
+async function convert(
+  input: string,
+  flags: QuantizeFlags,
+  request: PlanRequest,
+  evaluation: ConversionEvaluation | undefined,
+  engine: Engine,
+): Promise<void> {
   const [{ onEngine }, { planRequest }, { withReport }, { convertModel }] = await Promise.all([
     import("../convert.ts"),
     import("../plan-request.ts"),
@@ -41,12 +51,21 @@ async function convert(input: string, flags: QuantizeFlags, request: PlanRequest
   ]);
   const output = flags.output ?? defaultOutput(input, requestName(request));
   // What a recipe says of the run gives way to options of the command line.
-  const { effort, compat } = request.kind === "export" ? {} : request;
+  const { effort, compat, calibration: statedCalibration } = request.kind === "export" ? {} : request;
+  const calibration = calibrationOf(flags, statedCalibration);
   const stated = { ...(effort && { effort }), ...(compat && { compat }) };
   const { manifest: manifestFile } = flags;
-  const fixed = { ...stated, ...conversionOptionsOf(flags), ...(manifestFile && { manifestFile }), input, output };
+  const options = {
+    ...stated,
+    ...conversionOptionsOf(flags),
+    ...(manifestFile && { manifestFile }),
+    ...(calibration && { calibration }),
+    ...(evaluation && { evaluation }),
+    input,
+    output,
+  };
   await withReport(flags, () =>
-    onEngine(flags, (run) => convertModel({ ...fixed, ...run }, (model) => planRequest(model, request), engine)),
+    onEngine(flags, (run) => convertModel({ ...options, ...run }, (model) => planRequest(model, request), engine)),
   );
 }
 
@@ -59,6 +78,7 @@ export function quantizeCommand(): Command {
     .argument("<model>", "a .gguf (also split), a .safetensors, or a Hugging Face folder")
     .optionsGroup("What becomes of the tensors:");
   addPlanOptions(command).addOption(options.effortOption());
+  addCalibrationOptions(command);
   command.optionsGroup("What is written:");
   command
     .option("-o, --output <file>", "the GGUF to write (default: <model>-<scheme>.gguf in the current folder)")
@@ -68,7 +88,7 @@ export function quantizeCommand(): Command {
     .option("-n, --dry-run", "print the plan and write nothing, as `quantize plan`");
   addSideFileOptions(command);
   command.optionsGroup("What is checked:").addOption(verifyOption());
-  addBudgetOptions(command);
+  addConversionEvaluationOptions(addBudgetOptions(command));
   command.optionsGroup("How it runs:");
   return addRunOptions(command).action(run);
 }

@@ -78,8 +78,8 @@ function compete(prepared: PreparedCodebook, scratch: SearchScratch, isWeighted:
 }
 
 /**
- * The likeliest levels and tables of a group, for one who knows better than the squared error which of them is best:
- * the winners of step 1, each with the level of its least-squares scale. Groups of zeros have one candidate, the block
+ * The likeliest levels and tables of a group, for one who knows better than the squared error which of them is best: all
+ * winners of step 1 (one of each lane), refined, those of least error first. Groups of zeros have one candidate, the block
  * that decodes nearest to zero.
  * @param importance one value per weight, not all zero
  * @param candidates receives level and table of each, at most `count`, at most 16, no two alike
@@ -98,25 +98,30 @@ export function findCandidates(
   const { choice } = scratch;
   chooseZero(prepared, scratch);
   const divisor = loadGroup(prepared, scratch, src, at);
-  let found = 0;
+  const errors: number[] = [];
   if (divisor !== 0) {
     const isWeighted = loadImportance(prepared, scratch, importance, importanceAt) > 0;
     compete(prepared, scratch, isWeighted);
-    for (let turn = 0; turn < count; turn++) {
-      const winner = takeWinner(scratch);
-      if (winner === undefined) break;
-      if (refine(prepared, scratch, winner, divisor, isWeighted, Infinity) === Infinity) continue;
+    for (let winner = takeWinner(scratch); winner !== undefined; winner = takeWinner(scratch)) {
+      const error = refine(prepared, scratch, winner, divisor, isWeighted, Infinity);
+      if (error === Infinity) continue;
       let isNew = true;
-      for (let i = 0; i < found; i++) {
+      for (let i = 0; i < errors.length; i++) {
         if (candidates[2 * i] === choice.level && candidates[2 * i + 1] === choice.table) isNew = false;
       }
       if (!isNew) continue;
-      candidates[2 * found] = choice.level;
-      candidates[2 * found + 1] = choice.table;
-      found++;
+      // Put among those that are known, in the order of their errors; what falls out at the end is forgotten.
+      let place = errors.length;
+      while (place > 0 && error < errors[place - 1]!) place--;
+      if (place >= count) continue;
+      errors.splice(place, 0, error);
+      candidates.copyWithin(2 * place + 2, 2 * place, 2 * count - 2);
+      if (errors.length > count) errors.pop();
+      candidates[2 * place] = choice.level;
+      candidates[2 * place + 1] = choice.table;
     }
   }
-  if (found > 0) return found;
+  if (errors.length > 0) return errors.length;
   chooseZero(prepared, scratch);
   candidates[0] = choice.level;
   candidates[1] = choice.table;

@@ -32,8 +32,49 @@ const tensorSchema = z.object({
   /** Learned tables per slice, for codebook formats. */
   tables: positive.max(256).optional(),
   quality: qualitySchema.optional(),
+  /** Of calibrated tensors: error of the outputs over their size, on the calibration's tokens. */
+  outputError: z.number().optional(),
   /** Why this codec. */
   reason: z.string().optional(),
+});
+
+const estimate = z.object({ value: z.number(), error: z.number() });
+
+/** What the model as a whole lost, on a text. */
+const evaluationSchema = z.object({
+  /** The file's name, and the SHA-256 of its bytes. */
+  text: z.string(),
+  textHash: z.string().regex(/^[0-9a-f]{64}$/),
+  /** Tokens of a window, windows, scored tokens. */
+  context: positive,
+  windows: positive,
+  scored: positive,
+  arithmetic: z.enum(["kernels", "float"]),
+  perplexity: estimate,
+  /** Of the source. */
+  basePerplexity: estimate,
+  /** Kullback-Leibler divergence from the source: mean with its error, 99th percentile, maximum. */
+  divergence: estimate.extend({ percent99: z.number(), maximum: z.number() }),
+  /** Share of tokens for which both find the same one most probable. */
+  sameTop: estimate,
+});
+
+/** How codes were chosen against what the model computes. */
+const calibrationSchema = z.object({
+  /** A text file's name, or `self`: text that the model wrote, with that seed. */
+  text: z.string(),
+  textHash: z
+    .string()
+    .regex(/^[0-9a-f]{64}$/)
+    .optional(),
+  seed: count.optional(),
+  /** Tokens of a window, and in all. */
+  context: positive,
+  tokens: positive,
+  method: z.string(),
+  /** Divergence from the source on windows that were held back: of plain rounding, and of this file. */
+  plainDivergence: estimate,
+  divergence: estimate,
 });
 
 export const manifestSchema = z.object({
@@ -49,6 +90,10 @@ export const manifestSchema = z.object({
   recipe: record.optional(),
   /** Further facts of the caller, kept as they are. */
   provenance: record.optional(),
+  /** Where codes were calibrated. */
+  calibration: calibrationSchema.optional(),
+  /** Where the conversion was evaluated. */
+  evaluation: evaluationSchema.optional(),
   tensors: z.array(tensorSchema),
 });
 

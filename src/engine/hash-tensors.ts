@@ -28,7 +28,8 @@ export async function hashTensors(
 ): Promise<bigint[]> {
   const { onProgress, signal } = options;
   const jobs = model.tensors.map(jobOf);
-  const { bandBytes, fitBytes } = planJobMemory(jobs, options);
+  const { threads, bandBytes, fitBytes } = planJobMemory(jobs, options);
+  await engine.pool.shrink(threads);
   const module = await engine.module;
   const { results } = await runTasks(engine.pool, {
     setup: {

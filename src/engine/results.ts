@@ -2,6 +2,7 @@
 import { isQuantized } from "../../codecs/codec.ts";
 import { findFormat } from "../../codecs/registry.ts";
 import { combineHashes } from "../verify/xxh64.ts";
+import { PRODUCT_SUM_COUNT } from "../verify/kernel-check.ts";
 import { cosineOf, ERROR_SUM_COUNT, nmseOf } from "../verify/error-sums.ts";
 import type { Quality } from "../verify/quality.types.ts";
 import type { BandResult } from "./worker/tasks.types.ts";
@@ -30,7 +31,7 @@ export function combineBands(bands: readonly BandResult[]): TensorResult {
     sourceHash: combineHashes(bands.map((band) => band.sourceHash)),
     hash: combineHashes(bands.map((band) => band.hash)),
     ...(sums.length === 0 ? {} : { sums: addUp(sums, ERROR_SUM_COUNT) }),
-    ...(products.length === 0 ? {} : { products: addUp(products, 2) }),
+    ...(products.length === 0 ? {} : { products: addUp(products, PRODUCT_SUM_COUNT) }),
     seconds: bands.reduce((sum, band) => sum + band.seconds, 0),
   };
 }
@@ -68,6 +69,6 @@ export function pooledQuality(results: readonly PooledResult[]): Quality | undef
       pooled.map((result) => result.sums!),
       ERROR_SUM_COUNT,
     ),
-    ...(products.length === 0 ? {} : { products: addUp(products, 2) }),
+    ...(products.length === 0 ? {} : { products: addUp(products, PRODUCT_SUM_COUNT) }),
   });
 }

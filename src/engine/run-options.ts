@@ -19,12 +19,16 @@ export interface RunOptions {
 export const DEFAULT_MAX_MEMORY = 2 ** 30;
 
 /** The steps of a run, in the order in which they begin. */
-export type Phase = "open" | "plan" | "convert" | "compare" | "evaluate" | "finish";
+export type Phase =
+  "open" | "plan" | "convert" | "compare" | "generate" | "measure" | "calibrate" | "evaluate" | "finish";
 
-/** A snapshot of a running conversion. Counts only grow within a run. */
+/** A snapshot of a run. Counts only grow within a phase. */
 export interface Progress {
   readonly phase: Phase;
-  /** Weights converted (or compared) so far, and in all. 0 before the plan is known. */
+  /**
+   * Weights converted (or compared) so far, and in all; in passes through a model, weights that rows were multiplied
+   * with. 0 before the plan is known.
+   */
   readonly weightsDone: number;
   readonly weightsTotal: number;
   /** Bytes written (phase `compare`: read) so far, and in all. */
@@ -35,6 +39,8 @@ export interface Progress {
   readonly tensorsTotal: number;
   /** The tensor that was worked on last. */
   readonly tensor?: string;
+  /** What is being done, where no single tensor is: `layer 3 of 22`. */
+  readonly step?: string;
 }
 
 /** Tells that a step begins. */

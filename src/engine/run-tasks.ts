@@ -4,6 +4,7 @@ import { elementCount, rowCount, sliceCount } from "../read/model.ts";
 import { bandsOf } from "./worker/bands.ts";
 import type { Phase, Progress } from "./run-options.ts";
 import { combineBands, type TensorResult } from "./results.ts";
+import { unbiasLevels } from "./unbias-levels.ts";
 import { makeSchedule } from "./schedule.ts";
 import type { BandResult, TaskResult, WorkerSetup } from "./worker/tasks.types.ts";
 import type { WorkerPool } from "./worker-pool.ts";
@@ -22,8 +23,10 @@ export interface TaskRun {
 export interface TaskResults {
   /** One per job. */
   readonly results: readonly TensorResult[];
-  /** The codebooks that were fitted, slice by slice; undefined for jobs without. */
+  /** The codebooks that were fitted, slice by slice, their levels without bias; undefined for jobs without. */
   readonly codebooks: readonly (readonly Codebook[] | undefined)[];
+  /** The same as they were fitted: what a calibration goes on from. */
+  readonly fittedCodebooks: readonly (readonly Codebook[] | undefined)[];
 }
 
 /** @throws the first failure of any worker, or the signal's reason */
@@ -73,9 +76,15 @@ export async function runTasks(pool: WorkerPool, run: TaskRun): Promise<TaskResu
 
   onProgress?.({ ...progress });
   await pool.run(setup, () => schedule.next(), onResult, signal);
+  const fittedCodebooks = codebooks.map((books) => books && [...books]);
   const results = bands.map((parts, job) => {
-    const combined = combineBands(parts);
-    return { ...combined, seconds: combined.seconds + fitSeconds[job]! };
+    const books = codebooks[job];
+    const unbiased = books === undefined ? parts : unbiasLevels(parts, bandsOf(jobs[job]!.tensor.shape), books);
+    const combined = combineBands(unbiased);
+    // What was summed for the levels alone is nobody's result.
+    const { sums: _sums, products: _products, ...unchecked } = combined;
+    const wanted = setup.verify === "off" ? unchecked : combined;
+    return { ...wanted, seconds: combined.seconds + fitSeconds[job]! };
   });
-  return { results, codebooks };
+  return { results, codebooks, fittedCodebooks };
 }

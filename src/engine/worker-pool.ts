@@ -19,17 +19,21 @@ interface Member {
 
 /** A pool serves one job: its workers keep the setup and the open files of a run until the next one, or until `close`. */
 export class WorkerPool {
-  readonly #members: Member[];
+  readonly #members: Member[] = [];
   #broken: unknown;
 
   /** Starts threads at once, so that they load while the caller still plans. */
   constructor(threads: number) {
-    this.#members = Array.from({ length: threads }, () => ({
-      worker: new Worker(WORKER_URL),
-      load: 0,
-    }));
-    // Until `run` listens, a failure to start is only remembered.
-    for (const { worker } of this.#members) worker.on("error", (error) => (this.#broken ??= error));
+    this.#start(threads);
+  }
+
+  #start(threads: number): void {
+    for (let i = 0; i < threads; i++) {
+      const worker = new Worker(WORKER_URL);
+      // Until `run` listens, a failure to start is only remembered.
+      worker.on("error", (error) => (this.#broken ??= error));
+      this.#members.push({ worker, load: 0 });
+    }
   }
 
   get threads(): number {
@@ -40,6 +44,12 @@ export class WorkerPool {
   async shrink(count: number): Promise<void> {
     const surplus = this.#members.splice(count);
     await Promise.all(surplus.map(({ worker }) => worker.terminate()));
+  }
+
+  /** Ends all threads, which gives their memory back, and starts others for what comes next. */
+  async restart(threads: number): Promise<void> {
+    await this.shrink(0);
+    this.#start(threads);
   }
 
   /**

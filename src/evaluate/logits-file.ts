@@ -7,7 +7,7 @@
  */
 import { QuantizeError } from "../errors.ts";
 import { codedRowLength } from "../forward/numerics/logits.ts";
-import { scoredPositions } from "../forward/programs/evaluate.ts";
+import { scoredPositions } from "../forward/programs/score.ts";
 import { readBytes } from "../read/byte-cursor.ts";
 import { withCursor } from "../read/input-file.ts";
 import type { Windows } from "./windows.ts";

@@ -1,10 +1,12 @@
 /** A model on its way into a team: hyperparameters and tensors found and checked, learned tables on shared memory. */
+import { findFormat } from "../../codecs/registry.ts";
 import { sharedTensor } from "../engine/tensor-jobs.ts";
+import { QuantizeError } from "../errors.ts";
 import { makeBuffers, type PassBuffers } from "../forward/buffers.ts";
 import { readHyperparameters, type Hyperparameters } from "../forward/hyperparameters.ts";
 import type { ProgramModel } from "../forward/member.ts";
 import type { Arithmetic } from "../forward/projections.ts";
-import { findWeights, type ModelWeights } from "../forward/weights.ts";
+import { findWeights, matricesOf, type ModelWeights } from "../forward/weights.ts";
 import type { Model } from "../read/model.ts";
 
 export interface PreparedModel {
@@ -13,11 +15,21 @@ export interface PreparedModel {
   readonly weights: ModelWeights;
 }
 
-/** @throws QuantizeError `unsupported` for an unknown architecture, `bad-format` for what does not fit together */
+/**
+ * @throws QuantizeError `unsupported` for an unknown architecture or type, `bad-format` for what does not fit together
+ */
 export function prepareModel(model: Model): PreparedModel {
   const shared = { ...model, tensors: model.tensors.map(sharedTensor) };
   const hyper = readHyperparameters(shared);
-  return { model: shared, hyper, weights: findWeights(shared, hyper) };
+  const weights = findWeights(shared, hyper);
+  for (const { tensor } of matricesOf(weights)) {
+    if (findFormat(tensor.codec) !== undefined) continue;
+    throw new QuantizeError(
+      "unsupported",
+      `${model.path}: tensor ${tensor.name}: cannot compute with type ${tensor.codec}`,
+    );
+  }
+  return { model: shared, hyper, weights };
 }
 
 /** A prepared model with buffers: its own states, everything else as given. */

@@ -1,18 +1,18 @@
 /** Runs an evaluation on the engine and puts its numbers together. */
-import { closeSync, ftruncateSync, mkdtempSync, openSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import type { RunOptions } from "../engine/run-options.ts";
 import type { Engine } from "../engine/start-engine.ts";
 import { kernelsUsed, type KernelUse } from "../forward/kernel-use.ts";
 import { codedRowLength } from "../forward/numerics/logits.ts";
-import { LAYER_SUMS, scoredPositions, TOKEN_STATS } from "../forward/programs/evaluate.ts";
+import { LAYER_SUMS } from "../forward/programs/evaluate.ts";
+import { scoredPositions, TOKEN_STATS } from "../forward/programs/score.ts";
 import type { Arithmetic } from "../forward/projections.ts";
-import type { StreamPlace } from "../forward/streams.ts";
-import { planEvaluation, type EvaluationPlan } from "./plan-evaluation.ts";
+import { withStreams } from "./place-streams.ts";
+import { planEvaluation } from "./plan-evaluation.ts";
+import type { PassesPlan } from "./plan-passes.ts";
 import { programModel, sharedBuffers, type PreparedModel } from "./prepare-model.ts";
 import { statisticsOf, type Statistics } from "./statistics.ts";
-import type { Windows } from "./windows.ts";
+import { stepProgress } from "./step-progress.ts";
+import { checkWindows, type Windows } from "./windows.ts";
 
 /** How far hidden states are from the original's. */
 export interface LayerError {
@@ -26,7 +26,7 @@ export interface LayerError {
 export interface EvaluationRun extends Statistics {
   readonly layers: readonly LayerError[];
   readonly kernels: readonly KernelUse[];
-  readonly plan: EvaluationPlan;
+  readonly plan: PassesPlan;
 }
 
 export interface EvaluationInput {
@@ -41,8 +41,6 @@ export interface EvaluationInput {
   readonly codedFile?: { readonly path: string; readonly byteOffset: number; readonly mode: "read" | "write" };
 }
 
-const shared = (bytes: number): SharedArrayBuffer => new SharedArrayBuffer(bytes);
-
 /** Runs both models over all windows. @throws QuantizeError `no-room`, `bad-data`, or what a member throws */
 export async function runEvaluation(
   { tested, base, arithmetic, windows, codedFile }: EvaluationInput,
@@ -51,54 +49,36 @@ export async function runEvaluation(
 ): Promise<EvaluationRun> {
   const models = base === undefined ? [tested] : [base, tested];
   const hasBase = base !== undefined || codedFile?.mode === "read";
+  const { context, count, tokens, targets } = windows;
+  for (const model of models) checkWindows(model, windows);
   const plan = planEvaluation(models, windows, { ...options, threads: engine.pool.threads, hasBase });
   await engine.pool.shrink(plan.threads);
-  const { context, count, tokens, targets } = windows;
   const { vocabulary } = tested.weights;
   const scored = count * scoredPositions(context).count;
   const buffers = sharedBuffers(models, plan.groupWindows * context);
   const stats = new Float64Array(shared(scored * TOKEN_STATS * 8));
   const layerSums = new Float64Array(shared((tested.hyper.layers + 1) * LAYER_SUMS * 8));
-  const { places, release } = placeStreams(plan, models, tokens.length);
-  const onNote = (note: unknown): void => {
-    const { done, of } = note as { done: number; of: number };
-    options.onProgress?.({
-      phase: "evaluate",
-      weightsDone: done,
-      weightsTotal: of,
-      bytesDone: 0,
-      bytesTotal: 0,
-      tensorsDone: done,
-      tensorsTotal: of,
-    });
-  };
-  try {
-    await engine.pool.runProgram(
-      "evaluate",
-      {
-        models: models.map((model, i) => ({
-          ...programModel(model, model === tested ? arithmetic : "float", buffers[i]!),
-          stream: places[i]!,
-        })),
-        context,
-        tokens,
-        targets,
-        groupWindows: plan.groupWindows,
-        logitRows: plan.logitRows,
-        logits: new Float32Array(shared(plan.logitRows * vocabulary * 4)),
-        ...(hasBase && { coded: new Uint16Array(shared(plan.logitRows * codedRowLength(vocabulary) * 2)) }),
-        ...(codedFile && { codedFile }),
-        stats,
-        layerSums,
-        rowSums: new Float64Array(shared(plan.groupWindows * context * LAYER_SUMS * 8)),
-      },
-      await engine.module,
-      onNote,
-      options.signal,
-    );
-  } finally {
-    release();
-  }
+  const module = await engine.module;
+  await withStreams(plan, models, tokens.length, (places) => {
+    const setup = {
+      models: models.map((model, i) => ({
+        ...programModel(model, model === tested ? arithmetic : "float", buffers[i]!),
+        stream: places[i]!,
+      })),
+      context,
+      tokens,
+      targets,
+      groupWindows: plan.groupWindows,
+      logitRows: plan.logitRows,
+      logits: new Float32Array(shared(plan.logitRows * vocabulary * 4)),
+      ...(hasBase && { coded: new Uint16Array(shared(plan.logitRows * codedRowLength(vocabulary) * 2)) }),
+      ...(codedFile && { codedFile }),
+      stats,
+      layerSums,
+      rowSums: new Float64Array(shared(plan.groupWindows * context * LAYER_SUMS * 8)),
+    };
+    return engine.pool.runProgram("evaluate", setup, module, stepProgress(options, "evaluate"), options.signal);
+  });
   return {
     ...statisticsOf(stats, hasBase),
     layers: base === undefined ? [] : layerErrors(layerSums),
@@ -106,6 +86,8 @@ export async function runEvaluation(
     plan,
   };
 }
+
+const shared = (bytes: number): SharedArrayBuffer => new SharedArrayBuffer(bytes);
 
 function layerErrors(sums: Float64Array): LayerError[] {
   return Array.from({ length: sums.length / LAYER_SUMS }, (_, layer) => {
@@ -116,38 +98,4 @@ function layerErrors(sums: Float64Array): LayerError[] {
       cosine: a === 0 && b === 0 ? 1 : product! / Math.sqrt(a! * b!),
     };
   });
-}
-
-/** Room for waiting states; a temporary file has its size at once, so that a full disk is known before the work. */
-function placeStreams(
-  { streams }: EvaluationPlan,
-  models: readonly PreparedModel[],
-  rows: number,
-): { readonly places: StreamPlace[]; readonly release: () => void } {
-  const bytesOf = ({ hyper }: PreparedModel): number => rows * hyper.width * 4;
-  if (streams === "buffer") return { places: models.map(() => ({ kind: "buffer" })), release() {} };
-  if (streams === "memory") {
-    const places = models.map((model) => ({
-      kind: "memory" as const,
-      states: new Float32Array(shared(bytesOf(model))),
-    }));
-    return { places, release() {} };
-  }
-  const folder = mkdtempSync(join(tmpdir(), "quantize-"));
-  const release = (): void => rmSync(folder, { recursive: true, force: true });
-  process.once("exit", release);
-  const places = models.map((model, index) => {
-    const path = join(folder, `states-${index}`);
-    const fd = openSync(path, "wx+");
-    ftruncateSync(fd, bytesOf(model));
-    closeSync(fd);
-    return { kind: "file" as const, path };
-  });
-  return {
-    places,
-    release() {
-      process.off("exit", release);
-      release();
-    },
-  };
 }

@@ -5,7 +5,7 @@
  * the mean, percentiles interpolated linearly at f (n - 1) of the sorted values.
  */
 import { exponential } from "../forward/numerics/elementary.ts";
-import { DELTA_P, DIVERGENCE, NLL, NLL_BASE, SAME_TOP, TOKEN_STATS } from "../forward/programs/evaluate.ts";
+import { DELTA_P, DIVERGENCE, NLL, NLL_BASE, SAME_TOP, TOKEN_STATS } from "../forward/programs/score.ts";
 
 /** A mean with its standard error. */
 export interface Estimate {
@@ -21,8 +21,8 @@ export interface Distribution {
   readonly mean: Estimate;
   readonly maximum: number;
   readonly minimum: number;
-  /** By percent. */
-  readonly percentiles: Readonly<Record<string, number>>;
+  /** From the greatest down: so many percent of the values are at most `value`. */
+  readonly percentiles: readonly { readonly percent: number; readonly value: number }[];
 }
 
 /** A model beside its original. */
@@ -81,7 +81,7 @@ function distribution(values: Float64Array): Distribution {
     mean: estimate(values),
     maximum: sorted.at(-1)!,
     minimum: sorted[0]!,
-    percentiles: Object.fromEntries(PERCENTILES.map((percent) => [percent, percentile(sorted, percent / 100)])),
+    percentiles: PERCENTILES.map((percent) => ({ percent, value: percentile(sorted, percent / 100) })),
   };
 }
 

@@ -2,7 +2,6 @@
 import { preparedBytes } from "../../codecs/codebooks/prepared-codebook.ts";
 import { findFormat, isCodebookFormat } from "../../codecs/registry.ts";
 import { MAX_TABLES } from "../../codecs/codebooks/codebook-format.ts";
-import { QuantizeError } from "../errors.ts";
 import type { Model } from "../read/model.ts";
 import { openModelFiles } from "../read/read-tensor.ts";
 import type { PassBuffers } from "./buffers.ts";
@@ -57,14 +56,4 @@ export function makeNumerics(module: WebAssembly.Module | undefined, limits: Num
 /** Opens a model's files for a thread. */
 export function workbench(team: Team, numerics: Numerics, { files, arithmetic }: ProgramModel): Workbench {
   return { team, numerics, files, fds: openModelFiles(files), arithmetic };
-}
-
-/** @throws QuantizeError `bad-format` for a token that the vocabulary does not have */
-export function checkTokens(tokens: Int32Array, { path, weights }: Pick<ProgramModel, "path" | "weights">): void {
-  const wrong = tokens.findIndex((token) => token < 0 || token >= weights.vocabulary);
-  if (wrong < 0) return;
-  throw new QuantizeError(
-    "bad-format",
-    `${path}: token ${wrong} of the text: expected an id below ${weights.vocabulary} (rows of ${weights.embedding.tensor.name}), found ${tokens[wrong]}`,
-  );
 }

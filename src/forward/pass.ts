@@ -4,6 +4,7 @@
  */
 import { makeAttention } from "./attention.ts";
 import { makeFeedForward } from "./feed-forward.ts";
+import type { ActivationRows } from "./numerics/numerics.ts";
 import { tanhF32 } from "./numerics/row-functions.ts";
 import type { Pass, PassContext, PassSteps, Sequence } from "./pass.types.ts";
 import { matrixForm, multiplyAll, quantizeRows, readMatrixRows } from "./projections.ts";
@@ -26,10 +27,9 @@ export function makePass(context: PassContext): Pass {
     yield* feedForward(layer, hyper.rules.isParallel ? input : undefined, rows);
   }
 
-  function* logitsSteps(rows: Uint32Array, out: Float32Array): PassSteps {
-    const { matrix, bias } = weights.output;
-    const { width, logitScale, logitSoftcap } = hyper;
-    const input = rowsFor(buffers.normed, width, [matrix]);
+  const outputInput = (rows: Uint32Array): ActivationRows => {
+    const { width } = hyper;
+    const input = rowsFor(buffers.normed, width, [weights.output.matrix]);
     eachRow(rows.length, (first, count) => {
       for (let n = first; n < first + count; n++) {
         const state = buffers.state.subarray(rows[n]! * width, (rows[n]! + 1) * width);
@@ -37,27 +37,8 @@ export function makePass(context: PassContext): Pass {
       }
       quantizeRows(bench, input, first, count);
     });
-    yield { matrices: [matrix], activations: input, rows: rows.length };
-    multiplyAll(bench, [
-      {
-        matrix,
-        slice: 0,
-        input,
-        rows: { first: 0, count: rows.length },
-        out,
-        outStride: matrix.rows,
-        ...(bias && { bias: vectorOf(bias) }),
-      },
-    ]);
-    if (logitScale === 1 && logitSoftcap === undefined) return;
-    eachRow(rows.length, (first, count) => {
-      for (let i = first * matrix.rows; i < (first + count) * matrix.rows; i++) {
-        const scaled = fround(out[i]! * fround(logitScale));
-        const cap = fround(logitSoftcap ?? 1);
-        out[i] = logitSoftcap === undefined ? scaled : fround(tanhF32(fround(scaled / cap)) * cap);
-      }
-    });
-  }
+    return input;
+  };
 
   return {
     embed(tokens) {
@@ -82,8 +63,30 @@ export function makePass(context: PassContext): Pass {
     },
     layer: (index, sequences) => finish(layerSteps(index, sequences)),
     layerSteps,
-    logits: (rows, out) => finish(logitsSteps(rows, out)),
-    logitsSteps,
+    outputInput,
+    logits(rows, out) {
+      const { matrix, bias } = weights.output;
+      const { logitScale, logitSoftcap } = hyper;
+      multiplyAll(bench, [
+        {
+          matrix,
+          slice: 0,
+          input: outputInput(rows),
+          rows: { first: 0, count: rows.length },
+          out,
+          outStride: matrix.rows,
+          ...(bias && { bias: vectorOf(bias) }),
+        },
+      ]);
+      if (logitScale === 1 && logitSoftcap === undefined) return;
+      eachRow(rows.length, (first, count) => {
+        for (let i = first * matrix.rows; i < (first + count) * matrix.rows; i++) {
+          const scaled = fround(out[i]! * fround(logitScale));
+          const cap = fround(logitSoftcap ?? 1);
+          out[i] = logitSoftcap === undefined ? scaled : fround(tanhF32(fround(scaled / cap)) * cap);
+        }
+      });
+    },
   };
 }
 

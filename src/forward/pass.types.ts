@@ -46,11 +46,11 @@ export interface Pass {
   layer(index: number, sequences: readonly Sequence[]): void;
   /** The same, stopping before each product. */
   layerSteps(index: number, sequences: readonly Sequence[]): PassSteps;
+  /** The states that `rows` names, normed: what the output matrix is multiplied with. */
+  outputInput(rows: Uint32Array): ActivationRows;
   /**
    * Logits of the states that `rows` names.
    * @param out `rows.length * vocabulary` floats
    */
   logits(rows: Uint32Array, out: Float32Array): void;
-  /** The same, stopping before the product. */
-  logitsSteps(rows: Uint32Array, out: Float32Array): PassSteps;
 }

@@ -181,17 +181,21 @@ function multiplyTile(bench: Workbench, task: Multiplication, start: number, end
  * @param tasks whose outputs do not overlap
  */
 export function multiplyAll(bench: Workbench, tasks: readonly Multiplication[]): void {
+  // Tiles of experts that nobody comes to are numbered too: a tile's number is the same in every step.
+  let tiles = 0;
   const parts = tasks.flatMap((task) => {
     const rows = tileRows(task.matrix.columns);
-    const count = countOf(task.rows) === 0 ? 0 : Math.ceil(task.matrix.rows / rows);
-    return Array.from({ length: count }, (_, tile) => ({ task, start: tile * rows }));
+    const first = tiles;
+    tiles += Math.ceil(task.matrix.rows / rows);
+    if (countOf(task.rows) === 0) return [];
+    return Array.from({ length: tiles - first }, (_, i) => ({ task, start: i * rows, number: first + i }));
   });
   const work = (part: number): void => {
     const { task, start } = parts[part]!;
     multiplyTile(bench, task, start, Math.min(task.matrix.rows, start + tileRows(task.matrix.columns)));
   };
   if (bench.keptTiles === undefined) bench.team.each(parts.length, work);
-  else bench.team.own(parts.length, work);
+  else bench.team.own(parts.length, work, (part) => parts[part]!.number);
 }
 
 /** Quantizes rows of activations into the forms that the matrices multiply with, a part of a step. */

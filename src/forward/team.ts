@@ -27,8 +27,11 @@ export interface Team {
    * @throws TeamStopped when another member failed, or the team was told to stop
    */
   each(count: number, work: (part: number) => void): void;
-  /** The same, but part i is always done by member i modulo `size`: for what a member keeps between steps. */
-  own(count: number, work: (part: number) => void): void;
+  /**
+   * The same, but a part is always done by the same member: for what a member keeps between steps.
+   * @param ownerOf a number of the part, which member `number` modulo `size` does; default: the part itself
+   */
+  own(count: number, work: (part: number) => void, ownerOf?: (part: number) => number): void;
   /** A step of one part. */
   once(work: () => void): void;
 }
@@ -79,8 +82,9 @@ export function joinTeam(words: Int32Array, rank: number, size: number): Team {
       }
       meet();
     },
-    own(count, work) {
-      for (let part = rank; part < count; part += size) {
+    own(count, work, ownerOf = (part) => part) {
+      for (let part = 0; part < count; part++) {
+        if (ownerOf(part) % size !== rank) continue;
         goOn();
         work(part);
       }

@@ -1,6 +1,7 @@
 /**
  * Importance in GGUF, as llama-imatrix writes it: for each tensor `<name>.in_sum2`, sums of squares, `[columns,
- * slices]`, and `<name>.counts`, `[1, slices]`, both f32; `imatrix.datasets` and `imatrix.chunk_count` as keys.
+ * slices]`, and `<name>.counts`, `[1, slices]`, both f32; `imatrix.datasets`, `imatrix.chunk_count` and
+ * `imatrix.chunk_size` as keys. Other tensors (sums of the values, from some versions) are passed over.
  */
 import { QuantizeError } from "../errors.ts";
 import { elementCount, type Metadata, type Model, type Tensor } from "../read/model.ts";
@@ -10,8 +11,11 @@ import { closeModelFiles, openModelFiles, readTensorRows } from "../read/read-te
 import { rowCount } from "../read/model.ts";
 import type { ImatrixContent, ImatrixEntry } from "./imatrix.types.ts";
 
-const SUMS = ".in_sum2";
-const COUNTS = ".counts";
+export const SUMS = ".in_sum2";
+export const COUNTS = ".counts";
+export const DATASETS_KEY = "imatrix.datasets";
+export const CHUNK_COUNT_KEY = "imatrix.chunk_count";
+export const CHUNK_SIZE_KEY = "imatrix.chunk_size";
 
 function readFloats(model: Model, fds: readonly number[], tensor: Tensor): Float32Array {
   if (tensor.codec !== "f32") {
@@ -24,12 +28,12 @@ function readFloats(model: Model, fds: readonly number[], tensor: Tensor): Float
 }
 
 function datasetsOf(metadata: Metadata): string[] {
-  const entry = metadata.get("imatrix.datasets");
+  const entry = metadata.get(DATASETS_KEY);
   return entry?.type === "array" && entry.elementType === "string" ? Array.from(entry.values, String) : [];
 }
 
-function chunkCountOf(metadata: Metadata): number | undefined {
-  const entry = metadata.get("imatrix.chunk_count");
+function countOf(metadata: Metadata, key: string): number | undefined {
+  const entry = metadata.get(key);
   return entry === undefined || entry.type === "array" || typeof entry.value === "string"
     ? undefined
     : Math.max(0, Number(entry.value));
@@ -65,10 +69,11 @@ export function readGgufImatrix(path: string): ImatrixContent {
         "bad-format",
         `${path}: expected tensors named <tensor>${SUMS}, found none: no importance matrix`,
       );
-    const chunkCount = chunkCountOf(model.metadata);
+    const [chunkCount, chunkSize] = [CHUNK_COUNT_KEY, CHUNK_SIZE_KEY].map((key) => countOf(model.metadata, key));
     return {
       ...{ format: "gguf", entries, datasets: datasetsOf(model.metadata) },
-      ...(chunkCount === undefined ? {} : { chunkCount }),
+      ...(chunkCount !== undefined && { chunkCount }),
+      ...(chunkSize !== undefined && { chunkSize }),
     };
   } finally {
     closeModelFiles(fds);

@@ -41,4 +41,6 @@ export interface ImatrixContent {
   readonly entries: readonly ImatrixEntry[];
   readonly datasets: readonly string[];
   readonly chunkCount?: number;
+  /** Tokens of a chunk, where the file says. */
+  readonly chunkSize?: number;
 }

@@ -13,12 +13,30 @@ import { readGgufImatrix } from "./gguf-imatrix.ts";
 import type { Imatrix, ImatrixContent, ImatrixEntry, ImatrixFilter } from "./imatrix.types.ts";
 import { readLegacyImatrix } from "./legacy-imatrix.ts";
 
-function readContent(path: string): ImatrixContent & { readonly sha256: string } {
+/** A file as it was read, each of its entries checked, with its hash. */
+export interface CheckedContent extends ImatrixContent {
+  readonly path: string;
+  readonly sha256: string;
+}
+
+/**
+ * Reads an importance file of either format, sums as they are.
+ * @throws QuantizeError `io`, `bad-format`, `bad-data` (naming tensor and column)
+ */
+export function readImatrixContent(path: string): CheckedContent {
   return withCursor(path, (cursor) => {
     const isGguf = cursor.byteLength >= 4 && readU32(cursor) === GGUF_MAGIC;
     cursor.position = 0;
     const content = isGguf ? readGgufImatrix(path) : readLegacyImatrix(cursor);
-    return { ...content, sha256: hashFile(cursor) };
+    const names = new Set<string>();
+    for (const entry of content.entries) {
+      if (names.has(entry.name)) {
+        throw new QuantizeError("bad-format", `${path}: two entries are named ${quote(entry.name)}`);
+      }
+      names.add(entry.name);
+      checkEntry(path, entry);
+    }
+    return { ...content, path, sha256: hashFile(cursor) };
   });
 }
 
@@ -29,25 +47,31 @@ function hashFile(cursor: Cursor): string {
   return hash.digest("hex");
 }
 
-/** Means of one entry, in place of its sums, and the number of slices without a measurement. */
-function toMeans(path: string, { name, sums, counts }: ImatrixEntry): { means: Float32Array; unseen: number } {
+/** @throws QuantizeError `bad-data` for counts and sums that do not go together, or cannot be sums of squares */
+function checkEntry(path: string, { name, sums, counts }: ImatrixEntry): void {
   const where = `${path}: entry ${quote(name)}`;
   if (counts.length === 0 || sums.length === 0 || sums.length % counts.length !== 0)
     throw new QuantizeError("bad-data", `${where}: ${sums.length} sums do not divide by ${counts.length} counts`);
   const columns = sums.length / counts.length;
-  let unseen = 0;
   for (const [slice, count] of counts.entries()) {
     if (!Number.isFinite(count))
       throw new QuantizeError("bad-data", `${where}, slice ${slice}: expected a finite count, found ${count}`);
+  }
+  const wrong = sums.findIndex((sum) => !Number.isFinite(sum) || sum < 0);
+  if (wrong < 0) return;
+  const ofSlice = counts.length > 1 ? ` of slice ${Math.floor(wrong / columns)}` : "";
+  throw new QuantizeError(
+    "bad-data",
+    `${where}, column ${wrong % columns}${ofSlice}: expected a finite sum of squares, found ${sums[wrong]}`,
+  );
+}
+
+/** Means of one entry, in place of its sums, and the number of slices without a measurement. */
+function toMeans({ sums, counts }: ImatrixEntry): { means: Float32Array; unseen: number } {
+  const columns = sums.length / counts.length;
+  let unseen = 0;
+  for (const [slice, count] of counts.entries()) {
     const part = sums.subarray(slice * columns, (slice + 1) * columns);
-    for (const [column, sum] of part.entries()) {
-      if (!Number.isFinite(sum) || sum < 0)
-        throw new QuantizeError(
-          "bad-data",
-          `${where}, column ${column}${counts.length > 1 ? ` of slice ${slice}` : ""}: ` +
-            `expected a finite sum of squares, found ${sum}`,
-        );
-    }
     const isSeen = count > 0 && part.some((sum) => sum > 0);
     if (!isSeen) unseen += 1;
     const divisor = Math.fround(count);
@@ -69,14 +93,12 @@ function isWanted(name: string, { include, exclude }: ImatrixFilter): boolean {
 export function readImatrix(path: string, filter: ImatrixFilter = {}): Imatrix {
   if ((filter.include?.length ?? 0) > 0 && (filter.exclude?.length ?? 0) > 0)
     throw new QuantizeError("usage", "importance: give names to include or names to exclude, not both");
-  const content = readContent(path);
+  const content = readImatrixContent(path);
   const entries = new Map<string, Float32Array>();
   const unseenSlices = new Map<string, number>();
   for (const entry of content.entries) {
-    if (entries.has(entry.name))
-      throw new QuantizeError("bad-format", `${path}: two entries are named ${quote(entry.name)}`);
     if (!isWanted(entry.name, filter)) continue;
-    const { means, unseen } = toMeans(path, entry);
+    const { means, unseen } = toMeans(entry);
     entries.set(entry.name, means);
     if (unseen > 0) unseenSlices.set(entry.name, unseen);
   }

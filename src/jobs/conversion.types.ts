@@ -9,11 +9,19 @@ import type { BackendName } from "../engine/worker/backend.ts";
 import type { RuleHits } from "../plan/plan.ts";
 import type { Quality, QualityBudget } from "../verify/quality.types.ts";
 import type { VerifyLevel } from "../verify/verify-level.ts";
+import type { CalibrationChoices } from "../plan/recipes/calibration-choices.ts";
+import type { CalibrationReport } from "./calibrate-conversion.ts";
+import type { ConversionEvaluation } from "./evaluate-conversion.ts";
+import type { EvaluationReport } from "./evaluation.types.ts";
 
 /** Options of runs that write a file. */
 export interface ConversionOptions extends RunOptions, QualityBudget {
   /** Default `kernels`. */
   readonly verify?: VerifyLevel;
+  /** A text to evaluate the result on, beside the source, before the file gets its name; default: none. */
+  readonly evaluation?: ConversionEvaluation;
+  /** Choose the codes of matrices against what the model computes, on a text or on text of its own. */
+  readonly calibration?: CalibrationChoices;
   /** How hard codebooks are searched, default `normal`; more effort costs time, not bytes. */
   readonly effort?: Effort;
   /** Replace an existing output. Default false. */
@@ -54,6 +62,11 @@ export interface TensorReport {
   readonly bitsPerWeight: number;
   /** Absent when nothing was encoded (a copy, a repacking), or at verify level `off`. */
   readonly quality?: Quality;
+  /**
+   * Calibrated tensors: error of the outputs over their size, on the tokens of the calibration. Their NMSE is no measure
+   * of quality: it grows where this falls.
+   */
+  readonly outputError?: number;
   /** Why this codec and layout, in words: see `reasonText`. */
   readonly reason: string;
   readonly isFallback: boolean;
@@ -100,6 +113,9 @@ export interface ConversionReport {
   readonly tensors: readonly TensorReport[];
   readonly totals: Totals;
   readonly verify: VerifyLevel;
+  /** What the model as a whole lost, where a text was given. */
+  readonly evaluation?: EvaluationReport;
+  readonly calibration?: CalibrationReport;
   readonly backend: BackendName;
   readonly threads: number;
   /** Peak memory that the plan allows for, in bytes. */

@@ -1,6 +1,7 @@
 /** What every job that writes a file has in common: open, plan, convert. */
 import { announce } from "../engine/run-options.ts";
 import type { ConversionStep } from "./conversion-step.ts";
+import { conversionSteps } from "./conversion-steps.ts";
 import type { ConversionOptions, ConversionReport } from "./conversion.types.ts";
 import { runConversion } from "./run-conversion.ts";
 import type { Engine } from "../engine/start-engine.ts";
@@ -18,7 +19,7 @@ export interface ConvertOptions extends ConversionOptions {
 /**
  * Opens a model while threads start, plans what becomes of it, and carries that out.
  * @param engine started with the same options, for this run only
- * @param steps what to do with the written tensors before the files get their names
+ * @param steps what to do with the written tensors before the files get their names, after what the options ask for
  */
 export async function convertModel(
   options: ConvertOptions,
@@ -30,6 +31,8 @@ export async function convertModel(
     announce(options, "open");
     const model = await openModel(options.input);
     announce(options, "plan");
-    return runConversion(plan(model), options.output, options, engine, steps);
+    const planned = plan(model);
+    const all = [...(await conversionSteps(planned, options.output, options)), ...steps];
+    return runConversion(planned, options.output, options, engine, all);
   });
 }

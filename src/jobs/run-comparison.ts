@@ -1,28 +1,25 @@
 /** Compares a finished file with its original, in the same workers and with the same sums as a conversion. */
 import { QuantizeError } from "../errors.ts";
-import { elementCount, type Model, type Tensor } from "../read/model.ts";
+import { elementCount, type Model } from "../read/model.ts";
 import { storedBytes } from "../read/read-tensor.ts";
 import { hashCodebooks } from "../verify/codebook-hash.ts";
 import { formatHash } from "../verify/xxh64.ts";
 import { manifestOf, type ManifestTensor } from "../container/manifest.ts";
 import { requireQuality } from "../verify/budget.ts";
+import { compareTensors, type TensorPair } from "./compare-tensors.ts";
 import type { RunOptions } from "../engine/run-options.ts";
 import type { ComparedTensor, VerificationReport } from "./conversion.types.ts";
 import type { QualityBudget } from "../verify/quality.types.ts";
 import type { ComparisonLevel } from "../verify/verify-level.ts";
-import { sharedTensor } from "../engine/tensor-jobs.ts";
-import { planJobMemory } from "../engine/plan-memory.ts";
 import { pooledQuality, qualityOf } from "../engine/results.ts";
-import { runTasks } from "../engine/run-tasks.ts";
 import type { Engine } from "../engine/start-engine.ts";
-import type { TensorJob } from "../engine/worker/tasks.types.ts";
 
 export interface ComparisonOptions extends RunOptions, QualityBudget {
   readonly verify?: ComparisonLevel;
 }
 
 /** Every tensor beside its original. @throws QuantizeError `incompatible` when the models differ in names or shapes */
-function pairsOf(model: Model, original: Model): { readonly written: Tensor; readonly tensor: Tensor }[] {
+function pairsOf(model: Model, original: Model): TensorPair[] {
   const byName = new Map(original.tensors.map((tensor) => [tensor.name, tensor]));
   const missing = original.tensors.filter(({ name }) => !model.tensors.some((written) => written.name === name));
   if (missing.length > 0) {
@@ -57,40 +54,13 @@ export async function runComparison(
   options: ComparisonOptions,
   engine: Engine,
 ): Promise<VerificationReport> {
-  const { pool, backend } = engine;
+  const { backend } = engine;
   const start = performance.now();
-  const { verify = "kernels", onProgress, signal } = options;
+  const { verify = "kernels" } = options;
   const pairs = pairsOf(model, original);
   const manifest = await manifestOf(model.metadata, model.path);
-  const jobs: TensorJob[] = pairs.map(({ written, tensor }) => ({
-    tensor: sharedTensor(tensor),
-    codec: written.codec,
-    layout: written.layout,
-    outputFile: 0,
-    outputOffset: 0,
-    written: sharedTensor(written),
-  }));
-  const memory = planJobMemory(jobs, options);
-  await pool.shrink(memory.threads);
-  const module = await engine.module;
-  const { results } = await runTasks(pool, {
-    setup: {
-      backend,
-      ...(module === undefined ? {} : { module }),
-      bandBytes: memory.bandBytes,
-      fitBytes: memory.fitBytes,
-      files: original.files,
-      writtenFiles: model.files,
-      outputPaths: [],
-      jobs,
-      verify,
-      effort: "normal",
-    },
-    phase: "compare",
-    jobBytes: pairs.map(({ written }) => storedBytes(written)),
-    ...(onProgress === undefined ? {} : { onProgress }),
-    ...(signal === undefined ? {} : { signal }),
-  });
+  const files = { written: model.files, original: original.files };
+  const { results, memory } = await compareTensors(pairs, files, verify, "compare", options, engine);
   const claims = new Map(manifest?.tensors.map((claim) => [claim.name, claim]));
   const tensors = pairs.map(({ written, tensor }, index): ComparedTensor => {
     const result = results[index]!;

@@ -8,14 +8,15 @@ import { learnedBytes } from "../plan/table-count.ts";
 import { elementCount } from "../read/model.ts";
 import { storedBytes, storedCodebookBytes } from "../read/read-tensor.ts";
 import { combineHashes, formatHash } from "../verify/xxh64.ts";
+import { requireEvaluation } from "../evaluate/budget.ts";
 import { requireQuality } from "../verify/budget.ts";
 import type { ManifestFacts } from "../container/manifest.ts";
-import type { ConversionStep, WrittenTensors } from "./conversion-step.ts";
+import type { ConversionStep, StepTools, WrittenTensors } from "./conversion-step.ts";
 import type { ConversionOptions, ConversionReport, TensorReport, Totals } from "./conversion.types.ts";
 import { jobsOf } from "../engine/tensor-jobs.ts";
 import { isCopy } from "../plan/plan.ts";
-import { planOutputHeader } from "../write/output-header.ts";
-import { openTextOutput, type TextOutput } from "../write/atomic-output.ts";
+import { textSteps, withOutput, type TakenOutput } from "../write/atomic-output.ts";
+import { planOutputHeader, type HeaderOptions } from "../write/output-header.ts";
 import { openOutputSet, type OutputSet } from "../write/output-set.ts";
 import { planMemory, type MemoryPlan } from "../engine/plan-memory.ts";
 import { pooledQuality, qualityOf, type TensorResult } from "../engine/results.ts";
@@ -23,6 +24,7 @@ import { announce } from "../engine/run-options.ts";
 import { runTasks } from "../engine/run-tasks.ts";
 import type { Engine } from "../engine/start-engine.ts";
 import { readBack, reopen } from "./read-back.ts";
+import type { PlannedCodebooks } from "./written-model.ts";
 import { requireUnchangedSource } from "./unchanged-source.ts";
 
 /**
@@ -40,52 +42,81 @@ export async function runConversion(
   engine: Engine,
   steps: readonly ConversionStep[] = [],
 ): Promise<ConversionReport> {
+  const { manifestFile: path, force = false } = options;
+  const convert = (manifest?: TakenOutput) => convertInto(plan, outputPath, manifest, options, engine, steps);
+  return path === undefined ? convert() : withOutput({ path, force }, convert);
+}
+
+async function convertInto(
+  plan: Plan,
+  outputPath: string,
+  manifestOutput: TakenOutput | undefined,
+  options: ConversionOptions,
+  engine: Engine,
+  steps: readonly ConversionStep[],
+): Promise<ConversionReport> {
   const start = performance.now();
-  const { verify = "kernels" } = options;
-  const facts = steps.reduce<ManifestFacts>((all, { manifestDraft }) => ({ ...all, ...manifestDraft }), {});
-  const header = planOutputHeader(plan, options, facts);
+  const { verify = "kernels", force = false } = options;
+  const header = planOutputHeader(plan, ...headerOptions(options, steps));
   const memory = planMemory(plan, options);
-  const { force = false, manifestFile } = options;
   const output = openOutputSet(plan, header, outputPath, force);
-  let beside: TextOutput | undefined;
   try {
-    if (manifestFile !== undefined) beside = openTextOutput(manifestFile, force);
-    await engine.pool.shrink(memory.threads);
-    const outcome = await takeSteps(steps, await writeTensors(plan, output, memory, options, engine), engine);
-    const report = { ...reportOf(outcome.written, output, memory, options, engine), ...outcome.report };
-    requireQuality(report.tensors, options, report);
+    const convert = () => writeTensors(plan, output, memory, options, engine);
+    const plain = await convert();
+    const facts = { output, memory, options, engine };
+    const plainReport = reportOf(plain, {}, facts);
+    requireQuality(plainReport.tensors, options, plainReport);
+    const { written, manifest, ...found } = await takeSteps(steps, plain, { engine, convert });
+    const report = reportOf(written, found.report, facts);
+    if (report.evaluation?.comparison && options.evaluation) {
+      requireEvaluation(report.output, report.evaluation.comparison, options.evaluation, report);
+    }
     const finished = header.finish({
       tensors: report.tensors.map(manifestTensor),
-      codebooks: outcome.written.codebooks,
+      codebooks: written.codebooks,
       sourceHash: report.sourceHash,
-      manifest: outcome.manifest,
+      manifest,
     });
     output.writeHeaders(finished.bytes);
     announce(options, "finish");
     await output.sync();
-    const written = await reopen(plan, output);
-    if (verify !== "off") await readBack(written, finished.manifest, options, engine);
-    await requireUnchangedSource(outcome.written, options, engine);
+    const reopened = await reopen(plan, output);
+    if (verify !== "off") await readBack(reopened, finished.manifest, options, engine);
+    await requireUnchangedSource(written, options, engine);
     options.signal?.throwIfAborted();
     output.commit();
-    await beside?.write(`${JSON.stringify(finished.manifest, null, 2)}\n`);
+    await manifestOutput?.write(textSteps(`${JSON.stringify(finished.manifest, null, 2)}\n`));
     return { ...report, seconds: (performance.now() - start) / 1000 };
   } finally {
     output.discard();
-    beside?.discard();
   }
+}
+
+/** What the header needs to know of the options, and of what steps will add. */
+function headerOptions(
+  options: ConversionOptions,
+  steps: readonly ConversionStep[],
+): [options: HeaderOptions, factsDraft: ManifestFacts] {
+  return steps.reduce<[HeaderOptions, ManifestFacts]>(
+    ([stated, facts], { header, manifestDraft }) => [
+      { ...stated, ...header },
+      { ...facts, ...manifestDraft },
+    ],
+    [options, {}],
+  );
 }
 
 /** Hands all tensors to the workers. */
 async function writeTensors(
   plan: Plan,
   { files, wrote }: OutputSet,
-  { bandBytes, fitBytes }: MemoryPlan,
+  { threads, bandBytes, fitBytes }: MemoryPlan,
   { verify = "kernels", effort = "normal", onProgress, signal }: ConversionOptions,
   { pool, backend, module: compiled }: Engine,
 ): Promise<WrittenTensors> {
   const module = await compiled;
-  const { results, codebooks } = await runTasks(pool, {
+  await pool.shrink(threads);
+  const { results, codebooks, fittedCodebooks } = await runTasks(pool, {
     setup: {
       backend,
       ...(module === undefined ? {} : { module }),
@@ -107,11 +138,13 @@ async function writeTensors(
     ...(onProgress === undefined ? {} : { onProgress }),
     ...(signal === undefined ? {} : { signal }),
   });
+  // Tensors that are copied keep the codebooks they have.
+  const withStored = (learned: PlannedCodebooks): PlannedCodebooks =>
+    plan.tensors.map((planned, i) => (isCopy(planned) ? planned.tensor.codebooks : learned[i]));
   return {
-    plan,
-    files,
-    results,
-    codebooks: plan.tensors.map((planned, i) => (isCopy(planned) ? planned.tensor.codebooks : codebooks[i])),
+    ...{ plan, files, results },
+    codebooks: withStored(codebooks),
+    fittedCodebooks: withStored(fittedCodebooks),
   };
 }
 
@@ -122,31 +155,48 @@ interface Outcome {
   readonly report: Partial<ConversionReport>;
 }
 
-async function takeSteps(steps: readonly ConversionStep[], written: WrittenTensors, engine: Engine): Promise<Outcome> {
+async function takeSteps(
+  steps: readonly ConversionStep[],
+  written: WrittenTensors,
+  tools: StepTools,
+): Promise<Outcome> {
   let outcome: Outcome = { written, manifest: {}, report: {} };
   for (const step of steps) {
-    const { manifest, report, ...changed } = await step.run(outcome.written, engine);
+    const { manifest, report, ...changed } = await step.run(outcome.written, tools);
+    const warnings = [...(outcome.report.warnings ?? []), ...(report?.warnings ?? [])];
     outcome = {
       written: { ...outcome.written, ...changed },
       manifest: { ...outcome.manifest, ...manifest },
-      report: { ...outcome.report, ...report },
+      report: { ...outcome.report, ...report, warnings },
     };
   }
   return outcome;
 }
 
+/** What a report says beside what became of the tensors. */
+interface ReportFacts {
+  readonly output: OutputSet;
+  readonly memory: MemoryPlan;
+  readonly options: ConversionOptions;
+  readonly engine: Engine;
+}
+
+/** @param found by steps: it goes into the report as it is */
 function reportOf(
   { plan, results }: WrittenTensors,
-  { files, byteLength, notes }: OutputSet,
-  { threads, peakBytes }: MemoryPlan,
-  { verify = "kernels" }: ConversionOptions,
-  { backend }: Engine,
+  found: Partial<ConversionReport>,
+  { output, memory, options, engine }: ReportFacts,
 ): ConversionReport {
-  const tensors = plan.tensors.map((planned, index) => tensorReport(planned, results[index]!));
-  const overflows = tensors.filter(
-    ({ quality }, i) => results[i]!.products !== undefined && quality?.kernelError === undefined,
+  const { files, byteLength, notes } = output;
+  const { calibration } = found;
+  const errors = new Map(
+    calibration?.isKept ? calibration.tensors.map(({ name, outputError }) => [name, outputError]) : [],
   );
-  const warnings = overflows.map(({ name }) => `${name}: products of its weights are beyond the range of f32`);
+  const tensors = plan.tensors.map((planned, index) =>
+    tensorReport(planned, results[index]!, errors.get(planned.tensor.name)),
+  );
+  const overflows = tensors.filter(({ quality }, i) => results[i]!.products && quality?.kernelError === undefined);
+  const outOfRange = overflows.map(({ name }) => `${name}: products of its weights are beyond the range of f32`);
   return {
     input: plan.model.path,
     output: files[0]!.path,
@@ -157,16 +207,17 @@ function reportOf(
     sourceHash: sourceHashOf(plan, results),
     tensors,
     totals: totalsOf(plan, tensors, results),
-    verify,
-    backend,
-    threads,
-    plannedMemory: peakBytes,
-    warnings: [...plan.warnings, ...warnings, ...notes],
+    verify: options.verify ?? "kernels",
+    backend: engine.backend,
+    threads: memory.threads,
+    plannedMemory: memory.peakBytes,
     seconds: 0,
+    ...found,
+    warnings: [...plan.warnings, ...outOfRange, ...notes, ...(found.warnings ?? [])],
   };
 }
 
-function tensorReport(planned: TensorPlan, result: TensorResult): TensorReport {
+function tensorReport(planned: TensorPlan, result: TensorResult, outputError: number | undefined): TensorReport {
   const { tensor, codec, layout, tables, byteLength, reason } = planned;
   const weights = elementCount(tensor.shape);
   const bookBytes = learnedBytes(planned);
@@ -182,6 +233,7 @@ function tensorReport(planned: TensorPlan, result: TensorResult): TensorReport {
     codebookBytes: bookBytes,
     bitsPerWeight: (8 * (byteLength + bookBytes)) / weights,
     ...(quality === undefined ? {} : { quality }),
+    ...(outputError === undefined ? {} : { outputError }),
     reason: reasonText(reason),
     isFallback: isFallback(reason),
     sourceHash: formatHash(result.sourceHash),
@@ -191,7 +243,8 @@ function tensorReport(planned: TensorPlan, result: TensorResult): TensorReport {
 }
 
 /** What the manifest keeps of a report. */
-function manifestTensor({ name, to, shape, byteLength, hash, sourceHash, tables, quality, reason }: TensorReport) {
+function manifestTensor(report: TensorReport) {
+  const { name, to, shape, byteLength, hash, sourceHash, tables, quality, outputError, reason } = report;
   return {
     name,
     ...to,
@@ -201,6 +254,7 @@ function manifestTensor({ name, to, shape, byteLength, hash, sourceHash, tables,
     sourceHash,
     ...(tables === undefined ? {} : { tables }),
     ...(quality === undefined ? {} : { quality }),
+    ...(outputError === undefined ? {} : { outputError }),
     reason,
   };
 }

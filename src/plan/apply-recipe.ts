@@ -6,6 +6,7 @@ import type { Effort } from "../../codecs/codec.ts";
 import type { Imatrix } from "../imatrix/imatrix.types.ts";
 import { readImatrix } from "../imatrix/read-imatrix.ts";
 import type { Compat } from "../../layouts/compat.ts";
+import { OWN_TEXT, type CalibrationChoices } from "./recipes/calibration-choices.ts";
 import type { PlanOptions } from "./plan.ts";
 import type { StatedOptions } from "./recipes/recipe-file.types.ts";
 import type { RecipeFile } from "./recipes/recipe-file.types.ts";
@@ -16,8 +17,7 @@ function loadImatrix(
   { file, sha256, include, exclude }: NonNullable<RecipeFile["imatrix"]>,
   recipePath: string,
 ): Imatrix {
-  const beside = join(dirname(recipePath), file);
-  const path = !isAbsolute(file) && !existsSync(file) && existsSync(beside) ? beside : file;
+  const path = findBeside(file, recipePath);
   const imatrix = readImatrix(path, {
     ...(include !== undefined && { include }),
     ...(exclude !== undefined && { exclude }),
@@ -31,11 +31,23 @@ function loadImatrix(
   return { ...imatrix, path: file };
 }
 
+/** Files that a recipe names are looked for where the user stands, then beside it. */
+function findBeside(file: string, recipePath: string): string {
+  const beside = join(dirname(recipePath), file);
+  return !isAbsolute(file) && !existsSync(file) && existsSync(beside) ? beside : file;
+}
+
+function withTextFound(choices: CalibrationChoices, recipePath: string): CalibrationChoices {
+  const { text } = choices;
+  return text === undefined || text === OWN_TEXT ? choices : { ...choices, text: findBeside(text, recipePath) };
+}
+
 /** Options of a plan, and of the run where they decide bytes. */
 export interface AppliedRecipe {
   readonly options: PlanOptions;
   readonly effort?: Effort;
   readonly compat?: Compat;
+  readonly calibration?: CalibrationChoices;
 }
 
 /**
@@ -45,7 +57,7 @@ export interface AppliedRecipe {
  * set after the recipe's
  */
 export function applyRecipe(recipe: RecipeFile, path: string, given: Partial<PlanOptions> = {}): AppliedRecipe {
-  const { imatrix, effort, compat, rules, overrideKv, ...rest } = recipe;
+  const { imatrix, effort, compat, calibrate, rules, overrideKv, ...rest } = recipe;
   const matrix = given.imatrix ?? (imatrix === undefined ? undefined : loadImatrix(imatrix, path));
   const allRules = [...(given.rules ?? []), ...(rules ?? [])];
   const allOverrides = [...(overrideKv ?? []), ...(given.overrideKv ?? [])];
@@ -55,7 +67,12 @@ export function applyRecipe(recipe: RecipeFile, path: string, given: Partial<Pla
     ...(allOverrides.length > 0 && { overrideKv: allOverrides }),
     ...(matrix !== undefined && { imatrix: matrix }),
   };
-  return { options, ...(effort !== undefined && { effort }), ...(compat !== undefined && { compat }) };
+  return {
+    options,
+    ...(effort !== undefined && { effort }),
+    ...(compat !== undefined && { compat }),
+    ...(calibrate !== undefined && { calibration: withTextFound(calibrate, path) }),
+  };
 }
 
 /** What a rule decides, beside its conditions. A record, so that the compiler misses one that is not written. */

@@ -1,5 +1,6 @@
 /** What a conversion comes to, in words: for the terminal and for the page. */
 import type { ConversionReport } from "../jobs/conversion.types.ts";
+import { evaluationFact } from "./evaluation-text.ts";
 import {
   formatBits,
   formatBytes,
@@ -25,11 +26,13 @@ export function conversionFacts(report: ConversionReport): readonly (readonly [t
   const size =
     `${formatBytes(totals.sourceBytes)} -> ${formatBytes(totals.bytes)} ` +
     `(${formatPercent(totals.bytes / totals.sourceBytes)}), ${formatBits(totals.bitsPerWeight)} bits per weight`;
-  const rate = seconds > 0 ? `, ${formatCount(totals.weights / seconds)}weights/s` : "";
+  const converting = seconds - (report.evaluation?.seconds ?? 0);
+  const rate = converting > 0 ? `, ${formatCount(totals.weights / converting)}weights/s` : "";
   return [
     ["weights", `${formatCount(totals.weights)} in ${totals.tensors} tensors, ${totals.encodedTensors} encoded`],
     ["size", size],
     ["error", errorFact(report)],
+    ...(report.evaluation === undefined ? [] : [["model", evaluationFact(report.evaluation)] as const]),
     ["time", `${formatDuration(seconds)}${rate}, ${formatThings(threads, "thread")}`],
     ["output", `${report.output}, ${formatBytes(report.fileBytes)}`],
   ];

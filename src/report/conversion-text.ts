@@ -46,7 +46,7 @@ export function conversionText(report: ConversionReport, options: TableOptions =
     encodingsText(encodings, options),
     fallbacksText(report.tensors, colours),
     rulesText(report.ruleHits),
-    warningsText(report.warnings, colours),
+    warningsText([...report.warnings, ...(report.evaluation?.warnings ?? [])], colours),
     conversionFacts(report)
       .map(([title, text]) => `${title.padEnd(7)} ${printable(text)}`)
       .join("\n"),

@@ -1,12 +1,15 @@
 /**
  * Runs the kernels on written bytes and compares their products with those of the original weights:
  *
- *   products[0] += sum (y - y')^2      products[1] += sum y^2
+ *   products[0] += sum (y - y')^2      products[1] += sum y^2      products[2] += sum y'^2
  *
  * y is the float product with seeded activations, y' what the kernel makes of packed weights and 8-bit activations. So
  * this checks the very bytes in the very order in which an inference program will read them.
  */
 import { ROW_MULTIPLE } from "../../layouts/layout.ts";
+
+/** How many sums there are: the same as of weights. */
+export const PRODUCT_SUM_COUNT = 3;
 
 /** Rows per sample: whole groups in every layout. */
 export const SAMPLE_ROWS = ROW_MULTIPLE;
@@ -47,5 +50,6 @@ export function addProductErrors(
     for (let i = whole; i < x.length; i++) expected += weights[start + i]! * x[i]!;
     products[0]! += (expected - found[row]!) ** 2;
     products[1]! += expected ** 2;
+    products[2]! += found[row]! ** 2;
   }
 }

@@ -80,7 +80,7 @@ export interface WasmFunctions {
   error_sums(a: Address, b: Address, rows: number, rowLength: number, sums: Address): void;
   /** 1 when all `count` f32 are finite. */
   all_finite(src: Address, count: number): number;
-  /** Adds errors and squares of `rows` products to two f64s (src/verify/kernel-check.simd.ts). */
+  /** Adds errors and squares of `rows` products to three f64s (src/verify/kernel-check.simd.ts). */
   product_errors(
     activations: Address,
     weights: Address,
@@ -134,10 +134,10 @@ export interface WasmFunctions {
   /** Divergence of a row of logits from a coded one. */
   row_divergence(codes: Address, logits: Address, count: number, scale: number, least: number, norm: number): number;
 
-  /** Columns into a panel (src/calibrate/algebra/arrange.simd.ts). */
+  /** Columns into a panel (src/rounding/algebra/arrange.simd.ts). */
   pack_columns(src: Address, stride: number, rows: number, columns: number, panel: Address, panelColumns: number): void;
   transpose_f32(src: Address, stride: number, rows: number, columns: number, out: Address, outStride: number): void;
-  /** Rounds a block of columns with feedback; `table` 0: whole numbers (src/calibrate/algebra/round-block.simd.ts). */
+  /** Rounds a block of columns with feedback; `table` 0: whole numbers (src/rounding/algebra/round-block.simd.ts). */
   round_block(
     rows: number,
     columns: number,
@@ -154,7 +154,7 @@ export interface WasmFunctions {
     values: Address,
     codes: Address,
   ): void;
-  /** The same to a codebook's codes, levels and tables (src/calibrate/algebra/round-codebook.simd.ts). */
+  /** The same to a codebook's codes, levels and tables (src/rounding/algebra/round-codebook.simd.ts). */
   round_codebook(
     preparedCodebook: Address,
     rows: number,

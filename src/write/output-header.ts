@@ -7,6 +7,7 @@ import { basename } from "node:path";
 import { findFormat, isCodebookFormat } from "../../codecs/registry.ts";
 import type { Codebook, CodebookFormat } from "../../codecs/codec.ts";
 import { QuantizeError } from "../errors.ts";
+import type { RecipeFile } from "../plan/recipes/recipe-file.types.ts";
 import type { Plan } from "../plan/plan.ts";
 import { planHash } from "../plan/plan-hash.ts";
 import { reasonText } from "../plan/reason.ts";
@@ -67,6 +68,10 @@ export interface HeaderOptions {
   readonly compat?: Compat;
   readonly provenance?: Readonly<Record<string, unknown>>;
   readonly manifest?: boolean;
+  /** What a recipe says of the calibration. */
+  readonly calibrate?: RecipeFile["calibrate"];
+  /** Names of tensors that will have an output error. */
+  readonly calibrated?: ReadonlySet<string>;
 }
 
 /** @throws QuantizeError `usage` when only the manifest would say what the bytes of a tensor mean */
@@ -115,7 +120,8 @@ function codebookTensors(
  * @throws QuantizeError `usage` for a plan that needs the manifest that it shall not have
  */
 export function planOutputHeader(plan: Plan, options: HeaderOptions, factsDraft: ManifestFacts = {}): OutputHeader {
-  const { verify = "kernels", effort = "normal", provenance, compat, manifest: hasManifest = true } = options;
+  const { verify = "kernels", effort = "normal", provenance, compat, calibrate, calibrated } = options;
+  const { manifest: hasManifest = true } = options;
   if (!hasManifest) checkStock(plan, compat);
   const { alignment, model } = plan;
   const lists = Array.from({ length: plan.fileCount }, (): HeaderTensor[] => []);
@@ -134,7 +140,12 @@ export function planOutputHeader(plan: Plan, options: HeaderOptions, factsDraft:
       files: model.files.map(({ path, byteLength }) => ({ name: basename(path), bytes: byteLength })),
       hash: sourceHash,
     },
-    recipe: { ...plan.recipe, ...(withBooks.length > 0 && { effort }), ...(compat && { compat }) },
+    recipe: {
+      ...plan.recipe,
+      ...((withBooks.length > 0 || calibrate) && { effort }),
+      ...(compat && { compat }),
+      ...(calibrate && { calibrate }),
+    },
     ...(provenance === undefined ? {} : { provenance: { ...provenance } }),
     ...facts,
     tensors: [...entries],
@@ -154,6 +165,7 @@ export function planOutputHeader(plan: Plan, options: HeaderOptions, factsDraft:
       ...(isCopy(planned) || verify === "off"
         ? {}
         : { quality: { nmse: LONGEST_NUMBER, cosine: LONGEST_NUMBER, kernelError: LONGEST_NUMBER } }),
+      ...(calibrated?.has(planned.tensor.name) ? { outputError: LONGEST_NUMBER } : {}),
       reason: reasonText(planned.reason),
     })),
     factsDraft,
@@ -164,7 +176,7 @@ export function planOutputHeader(plan: Plan, options: HeaderOptions, factsDraft:
     tables: { length: slices * tables * format.tableLength },
     levels: { length: slices * levels },
   }));
-  const hash = planHash(plan, { version, verify, effort, compat });
+  const hash = planHash(plan, { version, verify, effort, compat, ...calibrate });
   const headersWith = (stored: readonly StoredCodebooks[], manifest: string, sourceHash: string): GgufHeader[] =>
     lists.map((tensors, file) => {
       const own = fileMetadata(plan, file);

@@ -59,7 +59,8 @@ function requireFree(path: string, force: boolean): void {
   if (!force) throw new QuantizeError("output-exists", `${path}: exists already; use --force to replace it`);
 }
 
-function requireRoom(path: string, folder: string, byteLength: number): void {
+/** Asks the disk of a folder for room. @param path what it is for @throws QuantizeError `no-room` */
+export function requireRoom(path: string, folder: string, byteLength: number): void {
   let free: number;
   try {
     const { bavail, bsize } = statfsSync(folder);

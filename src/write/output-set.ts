@@ -1,5 +1,4 @@
 /** The files of one conversion, one or several: where they stand, and their headers, which are written last. */
-import { closeSync, openSync } from "node:fs";
 import type { Plan } from "../plan/plan.ts";
 import { outputPaths } from "../plan/split-outputs.ts";
 import { padTo } from "../read/gguf/gguf-types.ts";
@@ -7,7 +6,7 @@ import { ioError } from "../read/input-file.ts";
 import type { NamedFile } from "./give-names.ts";
 import { openOutputFiles, type OutputFiles } from "./output-files.ts";
 import type { OutputHeader } from "./output-header.ts";
-import { writeAll } from "./write-all.ts";
+import { writeParts } from "./write-all.ts";
 
 /** A file of the output, before it has its name. */
 export interface FileInTheMaking extends NamedFile {
@@ -56,12 +55,7 @@ export function openOutputSet(plan: Plan, header: OutputHeader, path: string, fo
 
 function writeHeader({ path, temporaryPath }: FileInTheMaking, bytes: Uint8Array): void {
   try {
-    const fd = openSync(temporaryPath, "r+");
-    try {
-      writeAll(fd, bytes, 0);
-    } finally {
-      closeSync(fd);
-    }
+    writeParts(temporaryPath, [bytes]);
   } catch (cause) {
     throw ioError(path, "cannot be written", cause);
   }

@@ -1,5 +1,7 @@
-/** llama-quantize, perplexity and greedy text by llama.cpp itself, each in a process of its own. */
+/** llama-quantize, perplexity, greedy text and token ids by llama.cpp itself, each in a process of its own. */
 import { spawnSync } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
@@ -106,6 +108,40 @@ export function llamaEvaluate(options: {
   if (child.status !== 0 || !last.startsWith("{"))
     throw new Error(`llama.cpp could not evaluate ${options.model}: ${child.stderr.slice(-2000)}`);
   return JSON.parse(last) as Evaluation;
+}
+
+/** A vocabulary in llama.cpp, and what it makes of texts. */
+export interface LlamaVocabulary {
+  readonly size: number;
+  /** -1 where there is none. */
+  readonly bos: number;
+  readonly eos: number;
+  readonly eot: number;
+  readonly addsBos: boolean;
+  readonly addsEos: boolean;
+  readonly endOfGeneration: readonly number[];
+  /** Bytes of each token in a text, in base 64, control tokens written out. */
+  readonly pieces: readonly string[];
+  /** Tokens of which nothing is seen in a text. */
+  readonly hidden: readonly number[];
+  /** Ids of each text, neither with special tokens added nor parsed. */
+  readonly plain: readonly (readonly number[])[];
+  /** With both. */
+  readonly special: readonly (readonly number[])[];
+}
+
+/** Loads the vocabulary of a GGUF file and encodes texts. */
+export function llamaTokenize(model: string, texts: readonly string[]): LlamaVocabulary {
+  const folder = mkdtempSync(join(tmpdir(), "llama-tokenize-"));
+  try {
+    const [job, result] = [join(folder, "job.json"), join(folder, "result.json")];
+    writeFileSync(job, JSON.stringify({ model, texts, result }));
+    const child = spawnSync(process.execPath, [join(here, "llama-tokenize.mjs"), job], { encoding: "utf8" });
+    if (child.status !== 0) throw new Error(`llama.cpp could not read ${model}: ${child.stderr.slice(-2000)}`);
+    return JSON.parse(readFileSync(result, "utf8")) as LlamaVocabulary;
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
 }
 
 function run(script: string, params: object) {

@@ -51,29 +51,36 @@ function compete(prepared: usize, scratch: usize, isWeighted: bool): void {
   }
 }
 
-/** The likeliest levels and tables of a group, two bytes each at `candidates`; returns how many, at least 1. */
+/**
+ * The likeliest levels and tables of a group, two bytes each at `candidates`, where there is room for 16 and for 16 f32
+ * behind them; returns how many, at least 1.
+ */
 export function findCandidates(prepared: usize, src: usize, importance: usize, count: i32, candidates: usize): i32 {
   const scratch = prepared + <usize>word(prepared, SCRATCH);
   const groupSize = <usize>word(prepared, GROUP_SIZE);
   const divisor = loadGroup(prepared, scratch, src, groupSize);
+  const errors = candidates + 32;
   let found: i32 = 0;
   if (divisor != 0) {
     const isWeighted = loadImportance(prepared, scratch, importance, groupSize) > 0;
     compete(prepared, scratch, isWeighted);
-    for (let turn: i32 = 0; turn < count; turn++) {
-      const winner = takeWinner(scratch);
-      if (winner < 0) break;
-      if (refine(prepared, scratch, groupSize, winner, divisor, isWeighted, Infinity) == Infinity) continue;
-      const level = <u8>load<i32>(scratch, LEVEL), table = <u8>load<i32>(scratch, TABLE);
+    for (let winner = takeWinner(scratch); winner >= 0; winner = takeWinner(scratch)) {
+      const error = refine(prepared, scratch, groupSize, winner, divisor, isWeighted, Infinity);
+      if (error == Infinity) continue;
+      const choice = <u16>(load<i32>(scratch, LEVEL) | (load<i32>(scratch, TABLE) << 8));
       let isNew = true;
-      for (let i: i32 = 0; i < found; i++) {
-        const at = candidates + <usize>(2 * i);
-        if (load<u8>(at) == level && load<u8>(at, 1) == table) isNew = false;
-      }
+      for (let i: i32 = 0; i < found; i++) if (load<u16>(candidates + <usize>(2 * i)) == choice) isNew = false;
       if (!isNew) continue;
-      store<u8>(candidates + <usize>(2 * found), level);
-      store<u8>(candidates + <usize>(2 * found), table, 1);
-      found++;
+      let place = found;
+      while (place > 0 && error < load<f32>(errors + <usize>(4 * (place - 1)))) place--;
+      if (place >= count) continue;
+      if (found < count) found++;
+      for (let i = found - 1; i > place; i--) {
+        store<u16>(candidates + <usize>(2 * i), load<u16>(candidates + <usize>(2 * i - 2)));
+        store<f32>(errors + <usize>(4 * i), load<f32>(errors + <usize>(4 * i - 4)));
+      }
+      store<u16>(candidates + <usize>(2 * place), choice);
+      store<f32>(errors + <usize>(4 * place), error);
     }
   }
   if (found > 0) return found;

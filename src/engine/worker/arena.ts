@@ -11,7 +11,7 @@ import { allocator } from "../../allocator.ts";
 import { fitBytes } from "../../fit/module-steps.ts";
 import { kernelScratchBytes, expandedRowBytes } from "../../kernels/kernel-numbers.ts";
 import { ERROR_SUM_COUNT } from "../../verify/error-sums.ts";
-import { SAMPLE_ROWS } from "../../verify/kernel-check.ts";
+import { PRODUCT_SUM_COUNT, SAMPLE_ROWS } from "../../verify/kernel-check.ts";
 import { XXH64_STATE_BYTES } from "../../verify/xxh64.ts";
 import type { JobShape, JobSide } from "./job-shape.ts";
 
@@ -72,7 +72,7 @@ export function planArena(shape: JobShape, base: number): Arena {
     decoded: take(weightBytes),
     importance: take(rowLength * FLOAT_BYTES),
     sums: take(ERROR_SUM_COUNT * Float64Array.BYTES_PER_ELEMENT),
-    productSums: take(2 * Float64Array.BYTES_PER_ELEMENT),
+    productSums: take(PRODUCT_SUM_COUNT * Float64Array.BYTES_PER_ELEMENT),
     hash: take(XXH64_STATE_BYTES),
     sourceLayoutTable: take(layoutTable(source.layout).length),
     targetLayoutTable: take(layoutTable(target.layout).length),

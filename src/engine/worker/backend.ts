@@ -64,7 +64,7 @@ export interface Backend {
    * The check of a matrix's kernel with one row of activations.
    * @param room an address with `kernelRoom` free
    * @returns a function that multiplies `rows` packed rows at `packed` and adds the errors of their products, beside
-   * those of the f32 rows at `weights`, to the two f64 at `sums`; undefined where there is no kernel for the format or
+   * those of the f32 rows at `weights`, to the three f64 at `sums`; undefined where there is no kernel for the format or
    * the row length
    */
   bindKernel(

@@ -12,7 +12,7 @@ import { findFormat, isCodebookFormat } from "../../../codecs/registry.ts";
 import { QuantizeError } from "../../errors.ts";
 import { readTensorRows } from "../../read/read-tensor.ts";
 import { ERROR_SUM_COUNT } from "../../verify/error-sums.ts";
-import { sampledRows } from "../../verify/kernel-check.ts";
+import { PRODUCT_SUM_COUNT, sampledRows } from "../../verify/kernel-check.ts";
 import { seededActivations } from "../../verify/seeded-activations.ts";
 import { xxh64Finish, xxh64Start, XXH64_STATE_BYTES } from "../../verify/xxh64.ts";
 import { writeAll } from "../../write/write-all.ts";
@@ -198,9 +198,10 @@ export function bandWorker(setup: WorkerSetup, backend: Backend, files: WorkerFi
     const { stripRows, source, target, rowLength } = shape;
     const { startRow, endRow } = band;
     const sums = new Float64Array(backend.memory.buffer, arena.sums, ERROR_SUM_COUNT).fill(0);
-    const productSums = new Float64Array(backend.memory.buffer, arena.productSums, 2).fill(0);
+    const productSums = new Float64Array(backend.memory.buffer, arena.productSums, PRODUCT_SUM_COUNT).fill(0);
     const sampleEnd = startRow + sampledRows(bandIndex, rowLength);
-    const isChecked = !shape.isCopy && setup.verify !== "off";
+    // The levels of codebooks are set right by these sums, whether anyone wants to see them or not.
+    const isChecked = !shape.isCopy && (setup.verify !== "off" || isCodebookFormat(target.format));
     read(task, band);
     const sourceHash = hashOf(arena, arena.input, (endRow - startRow) * source.rowBytes);
     for (let row = startRow; row < endRow && !shape.isVerbatim; row += stripRows) {

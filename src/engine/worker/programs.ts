@@ -1,5 +1,5 @@
 /** The programs that a team can carry out, by name: what a worker is asked to run. */
-import { calibrate } from "../../calibrate/calibrate.ts";
+import { calibrate } from "../../rounding/calibrate.ts";
 import { evaluate } from "../../forward/programs/evaluate.ts";
 import { generate } from "../../forward/programs/generate.ts";
 import { measureImportance } from "../../forward/programs/measure-importance.ts";

@@ -8,7 +8,7 @@ import { ACTIVATION_BLOCK } from "../../kernels/integer-view.ts";
 import { quantizeActivations, readActivations } from "../../kernels/quantize-activations.ts";
 import { findView } from "../../kernels/views.ts";
 import { addErrorSums, ERROR_SUM_COUNT } from "../../verify/error-sums.ts";
-import { addProductErrors } from "../../verify/kernel-check.ts";
+import { addProductErrors, PRODUCT_SUM_COUNT } from "../../verify/kernel-check.ts";
 import { XXH64_STATE_BYTES, xxh64Add } from "../../verify/xxh64.ts";
 import type { Backend } from "./backend.ts";
 
@@ -57,7 +57,7 @@ export function scalarBackend(memory: Uint8Array, base: number): Backend {
         const out = new Float32Array(rows);
         const matrix = { layout, bytes: bytes(packed, rows * size), rows, rowLength };
         gemv(codebook === undefined ? matrix : { ...matrix, codebook }, acts, out);
-        const totals = new Float64Array(memory.buffer, memory.byteOffset + sums, 2);
+        const totals = new Float64Array(memory.buffer, memory.byteOffset + sums, PRODUCT_SUM_COUNT);
         addProductErrors(activations, floats(weights, rows * rowLength), out, totals);
       };
     },

@@ -15,9 +15,12 @@ const GREATEST_CODE = 65535;
 /** Codes with a log probability below this do not enter a divergence. */
 const LEAST_LOG = -16;
 
+/** 16-bit words before the codes of a coded row. */
+export const CODED_HEAD = 4;
+
 /** 16-bit words of a coded row: scale and least log probability (f32 each), then a code for each token, padded. */
 export function codedRowLength(vocabulary: number): number {
-  return 2 * Math.floor((vocabulary + 1) / 2) + 4;
+  return 2 * Math.floor((vocabulary + 1) / 2) + CODED_HEAD;
 }
 
 export interface RowSummary {
@@ -54,20 +57,20 @@ export function codeRow(logits: Float32Array, { largest, least, logSum }: RowSum
   const scale = fround(fround(largest - low) / GREATEST_CODE);
   const head = new Float32Array([scale, fround(fround(low - largest) - fround(logSum))]);
   out.set(new Uint16Array(head.buffer));
-  out.fill(0, 4);
+  out.fill(0, CODED_HEAD);
   if (scale === 0) return;
   for (let i = 0; i < logits.length; i++) {
     if (!(logits[i]! > low)) continue;
     const code = fround(fround(logits[i]! - low) / scale);
     const down = Math.floor(code);
     const rest = code - down;
-    out[4 + i] = rest > 0.5 || (rest === 0.5 && down % 2 === 1) ? down + 1 : down;
+    out[CODED_HEAD + i] = rest > 0.5 || (rest === 0.5 && down % 2 === 1) ? down + 1 : down;
   }
 }
 
 /** Scale and least log probability of a coded row. */
 export function codedHead(row: Uint16Array): { readonly scale: number; readonly least: number } {
-  const head = new Float32Array(row.slice(0, 4).buffer);
+  const head = new Float32Array(row.slice(0, CODED_HEAD).buffer);
   return { scale: head[0]!, least: head[1]! };
 }
 
@@ -79,7 +82,7 @@ export function divergence(coded: Uint16Array, logits: Float32Array, norm: numbe
   const { scale, least } = codedHead(coded);
   const sums = [0, 0];
   for (let i = 0; i < logits.length; i++) {
-    const logBase = fround(fround(scale * coded[4 + i]!) + least);
+    const logBase = fround(fround(scale * coded[CODED_HEAD + i]!) + least);
     if (!(logBase > LEAST_LOG)) continue;
     sums[i & 1]! += expF32(logBase) * (logBase - logits[i]! + norm);
   }
@@ -89,6 +92,6 @@ export function divergence(coded: Uint16Array, logits: Float32Array, norm: numbe
 /** The token of the greatest code, the first of equals. */
 export function topOfCoded(row: Uint16Array, vocabulary: number): number {
   let top = 0;
-  for (let i = 1; i < vocabulary; i++) if (row[4 + i]! > row[4 + top]!) top = i;
+  for (let i = 1; i < vocabulary; i++) if (row[CODED_HEAD + i]! > row[CODED_HEAD + top]!) top = i;
   return top;
 }

@@ -14,6 +14,8 @@ import type { HeadMemory, MatrixForm, Numerics, NumericsLimits, Tile } from "./n
 import { countOf, scalarNumerics, takeRows } from "./scalar-numerics.ts";
 
 const PAGE_BYTES = 65536;
+/** Bytes that an instance can have: 32-bit addresses, less some for the module's own data. */
+export const LARGEST_MEMORY = 2 ** 32 - 2 ** 20;
 const FLOAT_BYTES = 4;
 
 /** Room for the layout's table, which is some tens of words and, for 6-bit scales, a permutation of bits. */

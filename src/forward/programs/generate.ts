@@ -23,6 +23,8 @@ export interface GenerateSetup {
   /** Receives how many tokens each sequence has in the end. */
   readonly lengths: Int32Array;
   readonly sampling: Sampling;
+  /** Only tokens below this are drawn. */
+  readonly tokenLimit: number;
   /** Number of the first sequence: the random numbers of a sequence depend on its number. */
   readonly firstSequence: number;
   /** A sequence ends with one of these. */
@@ -57,18 +59,21 @@ export function generate(
   module: WebAssembly.Module | undefined,
   report: ProgramReport,
 ): void {
-  const { model, tokens, positions, promptLength, lengths, sampling, stopTokens, logits } = setup;
+  const { model, tokens, positions, promptLength, lengths, sampling, tokenLimit, stopTokens, logits } = setup;
   const { hyper, weights, buffers } = model;
   const count = lengths.length;
   const keptBytes = keptHeadBytes(model, count, positions, team.size) + setup.keptTileBytes;
   const numerics = makeNumerics(module, numericsLimits([model], positions, keptBytes));
+  // All at once, before tiles take what room is left.
   const memories = new Map<string, HeadMemory>();
-  const headMemory = (layer: number, head: number, sequence: number): HeadMemory => {
-    const key = `${layer}/${head}/${sequence}`;
-    const memory = memories.get(key) ?? numerics.headMemory(positions, hyper.keyLength, hyper.valueLength);
-    memories.set(key, memory);
-    return memory;
-  };
+  for (const [layer, heads] of hyper.keyHeads.entries()) {
+    for (let part = team.rank; part < count * heads; part += team.size) {
+      const memory = numerics.headMemory(positions, hyper.keyLength, hyper.valueLength);
+      memories.set(`${layer}/${part % heads}/${Math.floor(part / heads)}`, memory);
+    }
+  }
+  const headMemory = (layer: number, head: number, sequence: number): HeadMemory =>
+    memories.get(`${layer}/${head}/${sequence}`)!;
   const keptTiles = setup.keptTileBytes > 0 ? new Map<string, Tile>() : undefined;
   const bench = { ...workbench(team, numerics, model), ...(keptTiles && { keptTiles }) };
   const pass = makePass({ bench, hyper, weights, buffers, headMemory });
@@ -96,7 +101,7 @@ export function generate(
   for (let at = promptLength; at < positions; at++) {
     pass.logits(last, logits);
     team.each(count, (s) => {
-      const row = logits.subarray(s * weights.vocabulary, (s + 1) * weights.vocabulary);
+      const row = logits.subarray(s * weights.vocabulary, s * weights.vocabulary + tokenLimit);
       const token = sampleToken(row, sampling, uniform(sampling.seed, setup.firstSequence + s, at));
       if (!Number.isFinite(row[token]!)) {
         throw new QuantizeError("bad-data", `${model.path}: position ${at}: the logits are not finite`);

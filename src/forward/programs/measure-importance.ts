@@ -1,6 +1,6 @@
 /**
- * Importance: of every matrix in the layers, the sum of the squares of each column of its input over all tokens of a
- * text, as llama-imatrix counts it (f32, in the order of the tokens; experts only the tokens that come to them).
+ * Importance: of every matrix, the sum of the squares of each column of its input over all tokens of a text, as
+ * llama-imatrix adds them up (f32, in the order of the tokens; experts only the tokens that come to them).
  */
 import { makeNumerics, numericsLimits, workbench, type ProgramModel } from "../member.ts";
 import { headMemoryBytes } from "../numerics/wasm-numerics.ts";
@@ -8,17 +8,18 @@ import { makePass } from "../pass.ts";
 import type { PassInput, Sequence } from "../pass.types.ts";
 import { openStream, type StreamPlace } from "../streams.ts";
 import type { Team } from "../team.ts";
-import type { ProgramReport } from "./program.types.ts";
+import { layersWork, passWork } from "../work.ts";
+import type { ProgramReport, StepNote } from "./program.types.ts";
 
 const { fround } = Math;
 
 /** Columns that a member sums at a time. */
 const COLUMNS_PER_PART = 256;
 
-/** What is gathered for the matrices that share an input. */
+/** What is gathered for the matrices that share an input, on shared memory. */
 export interface ImportanceSums {
-  /** `columns` sums for each slice. */
-  readonly sums: Float32Array;
+  /** A row of columns for each slice. */
+  readonly squares: Float32Array;
   /** Rows of activations that came to each slice. */
   readonly counts: Float64Array;
 }
@@ -31,8 +32,8 @@ export interface ImportanceSetup {
   readonly groupWindows: number;
   /** By the first of the matrices that share an input. */
   readonly sums: ReadonlyMap<string, ImportanceSums>;
-  /** Rows of logits, when the output matrix is measured too. */
-  readonly logits?: Float32Array;
+  /** True when the output matrix is measured too. */
+  readonly withOutput: boolean;
 }
 
 export function measureImportance(
@@ -41,7 +42,7 @@ export function measureImportance(
   module: WebAssembly.Module | undefined,
   report: ProgramReport,
 ): void {
-  const { model, context, tokens, groupWindows, sums, logits } = setup;
+  const { model, context, tokens, groupWindows, withOutput } = setup;
   const { hyper, weights, buffers } = model;
   const headBytes = headMemoryBytes(context, hyper.keyLength, hyper.valueLength);
   const numerics = makeNumerics(module, numericsLimits([model], context, headBytes));
@@ -50,16 +51,49 @@ export function measureImportance(
     memory.clear();
     return memory;
   };
+  const measure = measurer(setup.sums, team);
+  const pass = makePass({ bench: workbench(team, numerics, model), hyper, weights, buffers, headMemory });
+  const stream = openStream(team, setup.stream, buffers.state, hyper.width);
+  const windows = tokens.length / context;
+  const work = passWork(hyper, weights);
+  const of = tokens.length * layersWork(work);
+  let done = 0;
 
-  const measure = ({ matrices, activations, rows, rowsOf }: PassInput): void => {
-    const found = sums.get(matrices[0]!.tensor.name);
+  for (let step = 0; step <= hyper.layers + Number(withOutput); step++) {
+    for (let first = 0; first < windows; first += groupWindows) {
+      const count = Math.min(groupWindows, windows - first);
+      const [row, rows] = [first * context, count * context];
+      if (step === 0) pass.embed(tokens.subarray(row, row + rows));
+      else stream.load(row, rows);
+      if (step > hyper.layers) {
+        const activations = pass.outputInput(Uint32Array.from({ length: rows }, (_, n) => n));
+        measure({ matrices: [weights.output.matrix], activations, rows });
+        continue;
+      }
+      if (step > 0) {
+        const sequenceOf = (w: number): Sequence => ({ row: w * context, count: context, position: 0 });
+        const sequences = Array.from({ length: count }, (_, w) => sequenceOf(w));
+        for (const input of pass.layerSteps(step - 1, sequences)) measure(input);
+        done += rows * work.layers[step - 1]!;
+        if (team.rank === 0) report({ done, of, step: `layer ${step} of ${hyper.layers}` } satisfies StepNote);
+      }
+      stream.save(row, rows);
+    }
+  }
+}
+
+/** Adds up what goes into matrices, columns shared out among the team. */
+function measurer(sums: ImportanceSetup["sums"], team: Team): (input: PassInput) => void {
+  return ({ matrices, activations, rows, rowsOf }) => {
+    const [first] = matrices;
+    const found = sums.get(first!.tensor.name);
     if (found === undefined) return;
     const { floats, columns } = activations;
-    const slices = matrices[0]!.slices;
+    const { squares, counts } = found;
     const parts = Math.ceil(columns / COLUMNS_PER_PART);
-    team.each(slices * parts, (index) => {
-      const slice = Math.floor(index / parts);
-      const start = (index % parts) * COLUMNS_PER_PART;
+    team.each(first!.slices * parts, (part) => {
+      const slice = Math.floor(part / parts);
+      const start = (part % parts) * COLUMNS_PER_PART;
       const end = Math.min(columns, start + COLUMNS_PER_PART);
       const own = rowsOf?.(slice);
       const count = own?.length ?? rows;
@@ -67,45 +101,11 @@ export function measureImportance(
         const at = (own === undefined ? n : own[n]!) * columns;
         for (let column = start; column < end; column++) {
           const x = floats[at + column]!;
-          found.sums[slice * columns + column] = fround(found.sums[slice * columns + column]! + fround(x * x));
+          const sum = slice * columns + column;
+          squares[sum] = fround(squares[sum]! + fround(x * x));
         }
       }
-      if (start === 0) found.counts[slice]! += count;
+      if (start === 0) counts[slice]! += count;
     });
   };
-
-  const pass = makePass({ bench: workbench(team, numerics, model), hyper, weights, buffers, headMemory });
-  const stream = openStream(team, setup.stream, buffers.state, hyper.width);
-  const windows = tokens.length / context;
-  const steps = hyper.layers + 1 + Number(logits !== undefined);
-  for (let step = 0; step < steps; step++) {
-    for (let first = 0; first < windows; first += groupWindows) {
-      const count = Math.min(groupWindows, windows - first);
-      const [row, rows] = [first * context, count * context];
-      if (step === 0) pass.embed(tokens.subarray(row, row + rows));
-      else stream.load(row, rows);
-      if (step > 0 && step <= hyper.layers) {
-        const sequences = Array.from({ length: count }, (_, w): Sequence => ({
-          row: w * context,
-          count: context,
-          position: 0,
-        }));
-        for (const input of pass.layerSteps(step - 1, sequences)) measure(input);
-      }
-      if (step > hyper.layers) observeOutput(rows);
-      else stream.save(row, rows);
-    }
-    if (team.rank === 0) report({ done: step + 1, of: steps });
-  }
-
-  /** The output matrix sees the normed states: few rows of logits at a time, which nobody wants. */
-  function observeOutput(rows: number): void {
-    const held = logits!.length / weights.vocabulary;
-    for (let from = 0; from < rows; from += held) {
-      pass.logits(
-        Uint32Array.from({ length: Math.min(held, rows - from) }, (_, n) => from + n),
-        logits!,
-      );
-    }
-  }
 }

@@ -1,4 +1,5 @@
 /** A recipe as people write it and manifests keep it: everything that decides the bytes of a conversion. */
+import type { CalibrationChoices } from "./calibration-choices.ts";
 import type { Effort } from "../../../codecs/codec.ts";
 import type { Compat } from "../../../layouts/compat.ts";
 import type { IncompatiblePolicy } from "./incompatible-policy.ts";
@@ -43,6 +44,8 @@ export interface RecipeFile extends StatedOptions {
   readonly effort?: Effort;
   /** Type numbers of that program for packed tensors: an option of the run too. */
   readonly compat?: Compat;
+  /** Codes chosen against what the model computes: an option of the run too. */
+  readonly calibrate?: CalibrationChoices;
   readonly imatrix?: {
     /** Looked for where the user stands, then beside the recipe. */
     readonly file: string;

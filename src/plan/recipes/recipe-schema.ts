@@ -8,6 +8,7 @@ import { EFFORTS } from "../../../codecs/codec.ts";
 import { COMPAT_PROGRAMS } from "../../../layouts/compat.ts";
 import { INCOMPATIBLE_POLICIES } from "./incompatible-policy.ts";
 import { LAYER_PARTS, type Layers } from "./layers.ts";
+import type { CalibrationChoices } from "./calibration-choices.ts";
 import type { StatedOptions } from "./recipe-file.types.ts";
 import type { RuleConditions } from "./recipe.types.ts";
 import { CONDITION_NAMES, RULE_CONDITIONS, type ConditionValues } from "./rule-conditions.ts";
@@ -92,6 +93,8 @@ const stated = {
   splitMaxBytes: z.int().min(1),
 } satisfies Record<keyof StatedOptions, z.ZodType>;
 
+const sha256 = z.string().regex(/^[0-9a-f]{64}$/, { error: "expected 64 hexadecimal digits" });
+
 /** A recipe file. All but the scheme may be left out. */
 export const recipeSchema = z.strictObject({
   /** A scheme by name, or written out. */
@@ -102,13 +105,27 @@ export const recipeSchema = z.strictObject({
   ...z.object(stated).partial().shape,
   effort: z.enum(EFFORTS).optional(),
   compat: z.enum(COMPAT_PROGRAMS).optional(),
+  calibrate: z
+    .strictObject({
+      text: z.string().min(1).optional(),
+      textHash: sha256.optional(),
+      tokens: z.int().min(1).optional(),
+      context: z
+        .int()
+        .min(8)
+        .max(2 ** 20)
+        .optional(),
+      seed: z
+        .int()
+        .min(0)
+        .max(2 ** 32 - 1)
+        .optional(),
+    } satisfies Record<keyof CalibrationChoices, z.ZodType>)
+    .optional(),
   imatrix: z
     .strictObject({
       file: z.string().min(1),
-      sha256: z
-        .string()
-        .regex(/^[0-9a-f]{64}$/, { error: "expected 64 hexadecimal digits" })
-        .optional(),
+      sha256: sha256.optional(),
       include: z.array(z.string()).optional(),
       exclude: z.array(z.string()).optional(),
     })

@@ -8,6 +8,7 @@ import { instantiateWasm } from "../../wasm/wasm-exports.ts";
 import { allocator } from "../../allocator.ts";
 import { packColumns, transpose } from "./arrange.ts";
 import { roundBlock, type RoundTask } from "./round-block.ts";
+import { roundCodebook, type RoundCodebookTask } from "./round-codebook.ts";
 
 /** A codec on arrays of an algebra. */
 export interface BoundCodec {
@@ -26,6 +27,12 @@ export interface Algebra {
   packColumns: typeof packColumns;
   transpose: typeof transpose;
   roundBlock(task: RoundTask): void;
+  roundCodebook(task: RoundCodebookTask): void;
+  /**
+   * Decodes blocks of a codebook format.
+   * @param prepared its codebook, in memory of the algebra
+   */
+  decoder(codec: Codec, prepared: Uint8Array): (src: Uint8Array, dst: Float32Array) => void;
   /** @param codec of a self-contained format that can be written */
   bindCodec(codec: Codec): BoundCodec;
 }
@@ -40,6 +47,8 @@ export function scalarAlgebra(): Algebra {
     packColumns,
     transpose,
     roundBlock,
+    roundCodebook,
+    decoder: (codec) => codec.decode,
     bindCodec: (codec) => ({
       encode: (src, dst, rowLength, importance) => codec.encode!(src, dst, { rowLength, importance }),
       decode: codec.decode,
@@ -80,6 +89,37 @@ export function wasmAlgebra(module: WebAssembly.Module, byteLength: number): Alg
     },
     transpose(src, stride, rows, columns, out, outStride) {
       wasm.transpose_f32(src.byteOffset, stride, rows, columns, out.byteOffset, outStride);
+    },
+    roundCodebook({ preparedCodebook, rows, columns, stride, gradients, base: from, matrix, matrixStride, ...rest }) {
+      const { diagonal, candidates, choices, values, codes, scratch } = rest;
+      const [prepared, g, b, m] = [
+        preparedCodebook.byteOffset,
+        gradients.byteOffset,
+        from.byteOffset,
+        matrix.byteOffset,
+      ];
+      const [d, chosen, value, code] = [diagonal.byteOffset, choices.byteOffset, values.byteOffset, codes.byteOffset];
+      const { byteOffset } = scratch;
+      wasm.round_codebook(
+        prepared,
+        rows,
+        columns,
+        stride,
+        g,
+        b,
+        m,
+        matrixStride,
+        d,
+        candidates,
+        chosen,
+        value,
+        code,
+        byteOffset,
+      );
+    },
+    decoder(codec, prepared) {
+      const decode = wasm.decoder(codec.name)!;
+      return (src, dst) => decode(src.byteOffset, dst.byteOffset, dst.length / codec.blockSize, prepared.byteOffset);
     },
     bindCodec(codec) {
       const encode = wasm.encoder(codec.name);

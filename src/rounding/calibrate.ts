@@ -9,6 +9,7 @@
  * (GPTAQ, Y. Li et al., arXiv:2504.02692), coordinate descent as in QuantEase (K. Behdin et al., arXiv:2309.01885).
  */
 import { openSync } from "node:fs";
+import { findFormat, isCodebookFormat } from "../../codecs/registry.ts";
 import { makeNumerics, numericsLimits, workbench, type ProgramModel } from "../forward/member.ts";
 import type { HeadMemory } from "../forward/numerics/numerics.ts";
 import { headMemoryBytes } from "../forward/numerics/wasm-numerics.ts";
@@ -19,12 +20,14 @@ import { multiplyAll, type Workbench } from "../forward/projections.ts";
 import { openStream, type Stream } from "../forward/streams.ts";
 import type { Team } from "../forward/team.ts";
 import { matricesOf, type Matrix } from "../forward/weights.ts";
-import { rowsOfBand, type CalibrateSetup, type CalibrationBench } from "./bench.ts";
+import { MOST_BAND_ROWS, rowsOfBand, type CalibrateSetup, type CalibrationBench } from "./bench.ts";
 import { scalarAlgebra, wasmAlgebra } from "./algebra/algebra.ts";
 import { bandPoolBytes, makeBandPool } from "./band.ts";
 import { damp, dampingFor, factorize, factorRoomBytes, makeFactorRoom, type Factor } from "./factor.ts";
 import { addCrossProducts, addSquares, gatherRoomBytes, makeGatherRoom, type TokenRows } from "./gather.ts";
+import { codebookRounderBytes } from "./round-codebook-rows.ts";
 import { roundMatrix, type MatrixTask } from "./round-matrix.ts";
+import { uniformRounderBytes } from "./round-uniform.ts";
 import { upperLength } from "./upper-matrix.ts";
 
 const { fround } = Math;
@@ -33,9 +36,16 @@ const { fround } = Math;
 const LEAST_TOKENS_PER_COLUMN = 2;
 
 /** Bytes of a member's algebra. */
-export function algebraBytes(sizes: readonly number[], context: number): number {
+export function algebraBytes(sizes: readonly number[], context: number, codecs: readonly string[]): number {
   const [weights, size] = [Math.max(...sizes.map((n) => n * rowsOfBand(n))), Math.max(...sizes)];
-  return bandPoolBytes(weights, size, 256) + factorRoomBytes(size) + gatherRoomBytes(context) + 65536 + 5 * weights;
+  const rounders = [...new Set(codecs)].reduce((sum, codec) => {
+    const format = findFormat(codec)!;
+    if (isCodebookFormat(format)) return sum + codebookRounderBytes(format, MOST_BAND_ROWS, weights);
+    return sum + uniformRounderBytes(MOST_BAND_ROWS);
+  }, 0);
+  const rooms = factorRoomBytes(size) + gatherRoomBytes(context);
+  // Beside these the importance of each column, and two bands of encoded blocks.
+  return bandPoolBytes(weights, size, MOST_BAND_ROWS) + rooms + rounders + 4 * size + 4 * weights + 65536;
 }
 
 export function calibrate(
@@ -47,14 +57,17 @@ export function calibrate(
   const { source, result, context } = setup;
   const { hyper, weights } = source;
   const sizes = [...new Set(matricesOf(weights).map(({ columns }) => columns))];
-  const algebra = module === undefined ? scalarAlgebra() : wasmAlgebra(module, algebraBytes(sizes, context));
+  const codecs = matricesOf(result.weights).flatMap(({ tensor }) =>
+    setup.stats.has(tensor.name) ? [tensor.codec] : [],
+  );
+  const algebra = module === undefined ? scalarAlgebra() : wasmAlgebra(module, algebraBytes(sizes, context, codecs));
   const headBytes = 2 * headMemoryBytes(context, hyper.keyLength, hyper.valueLength);
   const numerics = makeNumerics(module, numericsLimits([source, result], context, headBytes));
   const bench: CalibrationBench = {
     setup,
     team,
     algebra,
-    pool: makeBandPool(algebra, Math.max(...sizes.map((n) => n * rowsOfBand(n))), Math.max(...sizes), 256),
+    pool: makeBandPool(algebra, Math.max(...sizes.map((n) => n * rowsOfBand(n))), Math.max(...sizes), MOST_BAND_ROWS),
     factorRoom: makeFactorRoom(algebra, Math.max(...sizes)),
     gatherRoom: makeGatherRoom(algebra, context),
     source: workbench(team, numerics, source),
@@ -86,25 +99,26 @@ export function calibrate(
   }
   for (let layer = 0; layer < hyper.layers; layer++) {
     calibrateSteps(bench, sides, groups, (pass, sequences) => pass.layerSteps(layer, sequences));
-    if (team.rank === 0) report({ done: layer + 1, of: hyper.layers + 1 });
+    if (team.rank === 0)
+      report({ done: layer + 1, of: hyper.layers + 1, step: `layer ${layer + 1} of ${hyper.layers}` });
   }
   if (setup.stats.has(weights.output.matrix.tensor.name)) {
     calibrateSteps(
       bench,
       sides,
       groups,
-      (pass, sequences) => {
-        const rows = sequences.reduce((sum, { count }) => sum + count, 0);
-        // Nobody takes the step after the input: no logits are made.
-        return pass.logitsSteps(
-          Uint32Array.from({ length: rows }, (_, row) => row),
-          new Float32Array(0),
-        );
-      },
+      (pass, sequences) => outputSteps(pass, weights.output.matrix, sequences),
       true,
     );
   }
-  if (team.rank === 0) report({ done: hyper.layers + 1, of: hyper.layers + 1 });
+  if (team.rank === 0) report({ done: hyper.layers + 1, of: hyper.layers + 1, step: "output" });
+}
+
+/** The stop before the output matrix; nobody goes on from there. */
+function* outputSteps(pass: Pass, matrix: Matrix, sequences: readonly Sequence[]): PassSteps {
+  const rows = sequences.reduce((sum, { count }) => sum + count, 0);
+  const activations = pass.outputInput(Uint32Array.from({ length: rows }, (_, row) => row));
+  yield { matrices: [matrix], activations, rows };
 }
 
 /** One of the two passes. */

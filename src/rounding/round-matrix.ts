@@ -1,21 +1,37 @@
 /** A slice of a matrix, rounded band by band: read from source and file, rounded, written back. */
 import { rowBytes } from "../../codecs/codec.ts";
-import { findFormat } from "../../codecs/registry.ts";
-import type { Codec } from "../../codecs/codec.ts";
+import { findFormat, isCodebookFormat } from "../../codecs/registry.ts";
 import { findLayout } from "../../layouts/registry.ts";
 import { pack, unpack } from "../../layouts/pack.ts";
 import { PANEL_ROWS } from "../forward/numerics/multiply.ts";
 import { matrixForm, readMatrixRows } from "../forward/projections.ts";
 import type { Matrix } from "../forward/weights.ts";
+import { unbiasFactor } from "../fit/unbias-levels.ts";
 import { writeAll } from "../write/write-all.ts";
 import { bandOf, diagonalSquares, solve, solveTurned, squaredDiagonal, type Band } from "./band.ts";
-import { DAMPING, ENERGY, ERROR, MATRIX_STATS, PLAIN_ERROR, PLAIN_ROWS, rowsOfBand, TOKENS } from "./bench.ts";
+import {
+  DAMPING,
+  ENERGY,
+  ERROR,
+  MATRIX_STATS,
+  PLAIN_ERROR,
+  PLAIN_ROWS,
+  MOST_BAND_ROWS,
+  rowsOfBand,
+  TOKENS,
+} from "./bench.ts";
 import type { CalibrationBench } from "./bench.ts";
 import type { Factor } from "./factor.ts";
-import { roundRows, uniformRounder, type RowRounder } from "./round-rows.ts";
+import { codebookRounder, type CodebookRounder } from "./round-codebook-rows.ts";
+import { roundRows } from "./round-rows.ts";
+import { uniformRounder } from "./round-uniform.ts";
+import type { RowRounder } from "./row-rounder.ts";
 import { BLOCK, blockCount, blockRows } from "./upper-matrix.ts";
 
 const { fround } = Math;
+
+/** Numbers kept of each band: errors, energy, plain errors and rows, then sums over weights. */
+export const BAND_STATS = 7;
 
 /** The same matrix in the float model and in the file in the making. */
 export interface MatrixTask {
@@ -34,11 +50,22 @@ export interface Targets {
 /** Rounders of a member, by codec: they have memory of their own. */
 const rounders = new WeakMap<CalibrationBench, Map<string, RowRounder>>();
 
-function rounderOf(bench: CalibrationBench, codec: string): RowRounder {
+function rounderOf(bench: CalibrationBench, { tensor }: Matrix, slice: number): RowRounder {
+  const { algebra, pool, setup } = bench;
   const known = rounders.get(bench) ?? new Map<string, RowRounder>();
   rounders.set(bench, known);
-  const rounder = known.get(codec) ?? uniformRounder(bench.algebra, findFormat(codec) as Codec);
-  known.set(codec, rounder);
+  const format = findFormat(tensor.codec)!;
+  const [rows, weights] = [MOST_BAND_ROWS, pool.weights.length];
+  if (!isCodebookFormat(format)) {
+    const rounder = known.get(format.name) ?? uniformRounder(algebra, format, rows);
+    known.set(format.name, rounder);
+    return rounder;
+  }
+  const rounder =
+    (known.get(format.name) as CodebookRounder | undefined) ??
+    codebookRounder(algebra, format, rows, weights, setup.candidates);
+  known.set(format.name, rounder);
+  rounder.use(tensor.codebooks![slice]!);
   return rounder;
 }
 
@@ -55,7 +82,7 @@ export function roundMatrix(
   const bandRows = rowsOfBand(size);
   const bands = Math.ceil(source.rows / bandRows);
   const format = findFormat(result.tensor.codec)!;
-  const rounder = rounderOf(bench, format.name);
+  const rounder = rounderOf(bench, result, slice);
   const layout = findLayout(format, result.tensor.layout)!;
   const bytesPerRow = rowBytes(format, size);
   const importance = algebraImportance(bench, factor);
@@ -84,7 +111,7 @@ export function roundMatrix(
       rows,
       floats,
       importance,
-      passes: setup.descents,
+      descents: setup.descents,
       squares: setup.squares,
       blocks,
       fresh,
@@ -92,15 +119,27 @@ export function roundMatrix(
     });
     pack(layout, blocks, stored, rows, bytesPerRow);
     writeRows(bench, result, slice, start, bytesPerRow, stored);
-    setup.bandStats.set([outcome.error, outcome.energy, outcome.plainError, outcome.plainRows], index * 4);
+    const { error, energy, plainError, plainRows, sums } = outcome;
+    setup.bandStats.set([error, energy, plainError, plainRows, ...sums], index * BAND_STATS);
   });
   team.once(() => {
     const stats = setup.stats.get(source.tensor.name)!.subarray(slice * MATRIX_STATS, (slice + 1) * MATRIX_STATS);
     stats.fill(0);
     for (let index = 0; index < bands; index++) {
       for (const [place, number] of [ERROR, ENERGY, PLAIN_ERROR, PLAIN_ROWS].entries()) {
-        stats[number]! += setup.bandStats[index * 4 + place]!;
+        stats[number]! += setup.bandStats[index * BAND_STATS + place]!;
       }
+    }
+    const sums = [0, 1, 2].map((place) => {
+      let sum = 0;
+      for (let index = 0; index < bands; index++) sum += setup.bandStats[index * BAND_STATS + 4 + place]!;
+      return sum;
+    });
+    const book = result.tensor.codebooks?.[slice];
+    if (book !== undefined) {
+      // Levels lie on memory that all threads, and the file's header, read.
+      const factor = unbiasFactor(sums);
+      for (let i = 0; i < book.levels.length; i++) book.levels[i]! *= factor;
     }
     stats[TOKENS] = facts.tokens;
     stats[DAMPING] = facts.damping;

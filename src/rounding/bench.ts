@@ -23,8 +23,8 @@ export interface CalibrateSetup {
   readonly isAsymmetric: boolean;
   /** Passes of coordinate descent. */
   readonly descents: number;
-  /** Rows of a band, and columns up to which that holds; half as many beyond. */
-  readonly bandRows: number;
+  /** Levels and tables that are tried for each group of a codebook format. */
+  readonly candidates: number;
   /** For the largest matrix: H, in half; the products of inputs, or of wanted outputs with inputs. */
   readonly hessian: Float32Array;
   readonly inverses: Float32Array;
@@ -52,7 +52,10 @@ export interface CalibrationBench {
   readonly outputs: readonly number[];
 }
 
+/** Rows of a band at most. */
+export const MOST_BAND_ROWS = 256;
+
 /** Rows of a band of a matrix with so many columns: the weights of a band are bounded. */
 export function rowsOfBand(columns: number): number {
-  return columns <= 4096 ? 256 : 128;
+  return columns <= 4096 ? MOST_BAND_ROWS : MOST_BAND_ROWS / 2;
 }

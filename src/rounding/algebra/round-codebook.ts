@@ -131,6 +131,24 @@ function nearestEntry(entries: Float32Array, scale: number, t: number): number {
   return code;
 }
 
+/** The values that would leave nothing: each column takes all that is left of it, and passes on what follows from that. */
+function solveTargets(
+  task: RoundCodebookTask,
+  first: number,
+  row: number,
+  groupSize: number,
+  targets: Float32Array,
+): void {
+  const { gradients, base, matrix, matrixStride, diagonal } = task;
+  const left = gradients.slice(row + first, row + first + groupSize);
+  for (let j = 0; j < groupSize; j++) {
+    const change = fround(left[j]! / diagonal[first + j]!);
+    targets[j] = fround(base[row + first + j]! + change);
+    const from = (first + j) * matrixStride + first;
+    for (let i = j + 1; i < groupSize; i++) left[i] = fround(left[i]! - fround(change * matrix[from + i]!));
+  }
+}
+
 export function roundCodebook(task: RoundCodebookTask): void {
   const prepared = viewPreparedCodebook(task.preparedCodebook);
   const search = makeSearchScratch(prepared);
@@ -147,10 +165,8 @@ export function roundCodebook(task: RoundCodebookTask): void {
       let count = 1;
       candidates.set(choices.subarray(choice, choice + 2));
       if (task.candidates > 0) {
-        for (let j = 0; j < groupSize; j++) {
-          targets[j] = fround(base[at + j]! + fround(gradients[at + j]! / diagonal[first + j]!));
-          weights[j] = fround(diagonal[first + j]! * diagonal[first + j]!);
-        }
+        solveTargets(task, first, row, groupSize, targets);
+        for (let j = 0; j < groupSize; j++) weights[j] = fround(diagonal[first + j]! * diagonal[first + j]!);
         count = findCandidates(prepared, search, targets, 0, weights, 0, task.candidates, candidates);
       }
       const tryOne = (candidate: number, work: Omit<GroupWork, "prepared" | "task" | "first" | "row">): number => {

@@ -5,11 +5,11 @@ import { DIMENSION, GROUP_SIZE, LEVELS, POINTS, TABLES, word } from "../../../co
 // The scratch, in bytes from its start.
 const TARGETS: usize = 0; // f32 x 64, then the gradients of the group under trial
 const WEIGHTS: usize = 256; // f32 x 64
-const CANDIDATES: usize = 512; // level and table of each
-const ENTRIES: usize = 576; // f32 x 128: entries of the table at hand, times nothing or times the level
-const MIDDLES: usize = 1088; // f32 x 32: sums of neighbours; the first is infinite, as are those behind the last
-const GROUP_VALUES: usize = 1216; // f32 x 64
-const GROUP_CODES: usize = 1472; // u8 x 64
+const CANDIDATES: usize = 512; // level and table of each, then errors
+const ENTRIES: usize = 640; // f32 x 128: entries of the table at hand, times nothing or times the level
+const MIDDLES: usize = 1152; // f32 x 32: sums of neighbours; the first is infinite, as are those behind the last
+const GROUP_VALUES: usize = 1280; // f32 x 64
+const GROUP_CODES: usize = 1536; // u8 x 64
 
 // g_i -= change * m_i for `count` floats.
 // @ts-ignore: decorator
@@ -143,10 +143,13 @@ export function round_codebook(
       let count: i32 = 1;
       store<u16>(scratch + CANDIDATES, load<u16>(choices));
       if (!isDescent) {
-        for (let j: usize = 0; j < groupBytes; j += 16) {
-          const pivot = v128.load(d + j);
-          v128.store(scratch + TARGETS + j, f32x4.add(v128.load(b + j), f32x4.div(v128.load(g + j), pivot)));
-          v128.store(scratch + WEIGHTS + j, f32x4.mul(pivot, pivot));
+        memory.copy(scratch + GROUP_VALUES, g, groupBytes);
+        for (let j: usize = 0; j < groupSize; j++) {
+          const column = j << 2, pivot = load<f32>(d + column), own = scratch + GROUP_VALUES + column;
+          const change = load<f32>(own) / pivot;
+          store<f32>(scratch + TARGETS + column, load<f32>(b + column) + change);
+          store<f32>(scratch + WEIGHTS + column, pivot * pivot);
+          push(own + 4, m + j * rowBytes + column + 4, groupSize - j - 1, change);
         }
         count = findCandidates(prepared, scratch + TARGETS, scratch + WEIGHTS, candidates, scratch + CANDIDATES);
       }

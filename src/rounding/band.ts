@@ -6,11 +6,32 @@
  */
 import { PANEL_ROWS } from "../forward/numerics/multiply.ts";
 import type { Algebra } from "./algebra/algebra.ts";
-import type { Grid } from "./algebra/round-block.ts";
 import type { Factor } from "./factor.ts";
 import { BLOCK, blockCount, blockRows, blockStart, blockStride, copyFrom } from "./upper-matrix.ts";
 
 const { fround } = Math;
+
+/** A block of columns on its way through rounding: rows of `BLOCK` floats. */
+export interface ColumnBlock {
+  /** What each column should still make up for; what is left of it afterwards. */
+  readonly gradients: Float32Array;
+  /** Values before: zeros when the block is rounded for the first time. */
+  readonly base: Float32Array;
+  /** Receives the rounded values. */
+  readonly values: Float32Array;
+  /** How a column's error goes on to those behind it, and to itself: V, or in a descent H. */
+  readonly matrix: Float32Array;
+  readonly diagonal: Float32Array;
+}
+
+/** Rounds a block of columns: see round-block.ts. */
+export type RoundColumns = (columns: {
+  readonly block: ColumnBlock;
+  /** First column, and how many. */
+  readonly first: number;
+  readonly count: number;
+  readonly isDescent: boolean;
+}) => void;
 
 /** Arrays of `rows` x `size`, row-major, and what blocks of columns are worked on in. */
 export interface Band {
@@ -22,10 +43,10 @@ export interface Band {
   readonly weights: Float32Array;
   readonly wanted: Float32Array;
   readonly left: Float32Array;
-  /** Rounded values, and their codes. */
+  /** Rounded values. */
   readonly values: Float32Array;
+  /** For whatever the rounding of a format needs, a number for each weight. */
   readonly codes: Uint8Array;
-  /** Scale and offset of each weight's group. */
   readonly scales: Float32Array;
   readonly offsets: Float32Array;
   /** Rows of the factor on their way into a panel, and the panel. */
@@ -34,17 +55,8 @@ export interface Band {
   /** `rows` x `size`, for sums. */
   readonly sums: Float32Array;
   readonly small: Float32Array;
-  /** Column-major blocks for `roundBlock`. */
-  readonly block: {
-    readonly gradients: Float32Array;
-    readonly base: Float32Array;
-    readonly scales: Float32Array;
-    readonly offsets: Float32Array;
-    readonly values: Float32Array;
-    readonly codes: Uint8Array;
-    readonly matrix: Float32Array;
-    readonly diagonal: Float32Array;
-  };
+  /** A block of columns under work: rows of `BLOCK`. */
+  readonly block: ColumnBlock;
 }
 
 /** Memory that bands of any size share, one at a time. */
@@ -75,10 +87,7 @@ export function makeBandPool(algebra: Algebra, weights: number, size: number, ro
     block: {
       gradients: blockFloats(),
       base: blockFloats(),
-      scales: blockFloats(),
-      offsets: blockFloats(),
       values: blockFloats(),
-      codes: algebra.bytes(rows * BLOCK),
       matrix: algebra.floats(BLOCK * BLOCK),
       diagonal: algebra.floats(BLOCK),
     },
@@ -88,8 +97,8 @@ export function makeBandPool(algebra: Algebra, weights: number, size: number, ro
 /** Bytes of a pool in the algebra's memory. */
 export function bandPoolBytes(weights: number, size: number, rows: number): number {
   const wide = Math.max(size, BLOCK);
-  const floats = 7 * weights + rows * PANEL_ROWS + 2 * wide * BLOCK + 7 * rows * BLOCK + 2 * BLOCK * BLOCK + BLOCK;
-  return 4 * floats + weights + rows * BLOCK + 24 * 128;
+  const floats = 7 * weights + rows * PANEL_ROWS + 2 * wide * BLOCK + 4 * rows * BLOCK + 2 * BLOCK * BLOCK + BLOCK;
+  return 4 * floats + weights + 24 * 128;
 }
 
 /** A band of so many rows, a multiple of four, in a pool's memory. */
@@ -238,55 +247,45 @@ function timesInverse(band: Band, factor: Factor, j: number, x: Float32Array, ro
   }
 }
 
-/** A block of columns as `roundBlock` wants it. */
-function turn(band: Band, source: Float32Array, j: number, out: Float32Array): void {
-  const { algebra, rows, size } = band;
-  algebra.transpose(source.subarray(j * BLOCK), size, rows, blockRows(size, j), out, rows);
+/** Copies a block of columns to or from rows of `BLOCK`. */
+function takeColumns({ rows, size }: Band, source: Float32Array, j: number, out: Float32Array): void {
+  const [first, columns] = [j * BLOCK, blockRows(size, j)];
+  for (let row = 0; row < rows; row++) {
+    out.set(source.subarray(row * size + first, row * size + first + columns), row * BLOCK);
+  }
 }
 
-/** Puts a column-major block back. */
-function turnBack(band: Band, source: Float32Array, j: number, out: Float32Array): void {
-  const { algebra, rows, size } = band;
-  algebra.transpose(source, rows, blockRows(size, j), rows, out.subarray(j * BLOCK), size);
+function putColumns({ rows, size }: Band, source: Float32Array, j: number, out: Float32Array): void {
+  const [first, columns] = [j * BLOCK, blockRows(size, j)];
+  for (let row = 0; row < rows; row++) {
+    out.set(source.subarray(row * BLOCK, row * BLOCK + columns), row * size + first);
+  }
 }
 
-function turnCodesBack({ rows, size, block, codes }: Band, j: number): void {
-  const columns = blockRows(size, j);
-  for (let c = 0; c < columns; c++)
-    for (let row = 0; row < rows; row++) codes[row * size + j * BLOCK + c] = block.codes[c * rows + row]!;
-}
-
-function setDiagonal(band: Band, matrix: Float32Array, columns: number): void {
-  band.block.matrix.set(matrix.subarray(0, columns * BLOCK));
-  for (let c = 0; c < columns; c++) band.block.diagonal[c] = matrix[c * BLOCK + c]!;
-}
-
-function round(band: Band, j: number, grid: Grid): void {
-  const { algebra, rows, size, block } = band;
-  turn(band, band.scales, j, block.scales);
-  turn(band, band.offsets, j, block.offsets);
-  algebra.roundBlock({ ...block, rows, columns: blockRows(size, j), matrixStride: BLOCK, grid });
+function setMatrix({ block }: Band, matrix: Float32Array, columns: number): void {
+  block.matrix.set(matrix.subarray(0, columns * BLOCK));
+  for (let c = 0; c < columns; c++) block.diagonal[c] = matrix[c * BLOCK + c]!;
 }
 
 /**
- * Rounds the band with feedback: values and codes from `wanted`, scales and offsets; `left` is what remains.
- * All `band.rows` rows are worked on; what lies beyond the matrix must be finite.
+ * Rounds the band with feedback: `values` from `wanted`; `left` is what remains. All `band.rows` rows are worked on; what
+ * lies beyond the matrix must be finite.
  */
-export function feedBack(band: Band, factor: Factor, grid: Grid): void {
+export function feedBack(band: Band, factor: Factor, round: RoundColumns): void {
   const { rows, size, block, wanted, left, values } = band;
   block.base.fill(0);
   for (let j = 0; j < blockCount(size); j++) {
+    const [first, count] = [j * BLOCK, blockRows(size, j)];
     if (j > 0) {
       packAbove(band, factor, j);
-      timesPanel(band, values, 0, j * BLOCK, blockRows(size, j), rows);
+      timesPanel(band, values, 0, first, count, rows);
       combine(band, rows, j, wanted, left, -1);
-      turn(band, left, j, block.gradients);
-    } else turn(band, wanted, j, block.gradients);
-    setDiagonal(band, diagonalBlock(factor, j), blockRows(size, j));
-    round(band, j, grid);
-    turnBack(band, block.values, j, values);
-    turnBack(band, block.gradients, j, left);
-    turnCodesBack(band, j);
+    }
+    takeColumns(band, j > 0 ? left : wanted, j, block.gradients);
+    setMatrix(band, diagonalBlock(factor, j), count);
+    round({ block, first, count, isDescent: false });
+    putColumns(band, block.values, j, values);
+    putColumns(band, block.gradients, j, left);
   }
 }
 
@@ -294,31 +293,32 @@ export function feedBack(band: Band, factor: Factor, grid: Grid): void {
  * A pass of coordinate descent: each column is rounded anew, given all others.
  * @param squares of each block, V_j V_j^T: `BLOCK` x `BLOCK` (`diagonalSquares`)
  */
-export function descend(band: Band, factor: Factor, squares: Float32Array, grid: Grid): void {
+export function descend(band: Band, factor: Factor, squares: Float32Array, round: RoundColumns): void {
   const { algebra, rows, size, block, left, values, factorRows, panel, sums, small } = band;
   for (let j = 0; j < blockCount(size); j++) {
-    const [first, columns] = [j * BLOCK, blockRows(size, j)];
+    const [first, count] = [j * BLOCK, blockRows(size, j)];
     packRowsOf(band, factor, j, first);
-    timesPanel(band, left, first, size - first, columns, rows);
-    algebra.transpose(sums, upTo(columns), rows, columns, block.gradients, rows);
-    turn(band, values, j, block.base);
-    setDiagonal(band, squares.subarray(j * BLOCK * BLOCK, (j + 1) * BLOCK * BLOCK), columns);
-    round(band, j, grid);
-    for (let i = 0; i < columns * rows; i++) block.base[i] = fround(block.values[i]! - block.base[i]!);
-    algebra.transpose(block.base, rows, columns, rows, small, BLOCK);
-    turnBack(band, block.values, j, values);
-    turnCodesBack(band, j);
+    timesPanel(band, left, first, size - first, count, rows);
+    const stride = upTo(count);
+    for (let row = 0; row < rows; row++) {
+      block.gradients.set(sums.subarray(row * stride, row * stride + count), row * BLOCK);
+    }
+    takeColumns(band, values, j, block.base);
+    setMatrix(band, squares.subarray(j * BLOCK * BLOCK, (j + 1) * BLOCK * BLOCK), count);
+    round({ block, first, count, isDescent: true });
+    putColumns(band, block.values, j, values);
+    for (let i = 0; i < rows * BLOCK; i++) small[i] = fround(block.values[i]! - block.base[i]!);
     // left -= change V[block j, ...]: the rows of the factor are still there.
     const behind = size - first;
-    algebra.packColumns(factorRows, behind, columns, behind, panel, columns);
+    algebra.packColumns(factorRows, behind, count, behind, panel, count);
     algebra.multiply({
       x: small,
       xStride: BLOCK,
       xRows: rows,
-      columns,
+      columns: count,
       panel,
       panelRows: upTo(behind),
-      panelColumns: columns,
+      panelColumns: count,
       out: sums,
       outStride: upTo(behind),
     });

@@ -1,63 +1,13 @@
 /**
- * Rows of a matrix, rounded against what the model computes: scales from the format's own encoder, codes by feedback and
- * descent, and for each row the better of these and the plain ones.
+ * Rows of a matrix, rounded against what the model computes, and for each row the better of these codes and the plain
+ * ones.
  */
-import { findFormat, isCodebookFormat } from "../../codecs/registry.ts";
-import type { Codec } from "../../codecs/codec.ts";
-import type { Algebra, BoundCodec } from "./algebra/algebra.ts";
-import { descend, feedBack, rowLosses, timesFactor, type Band } from "./band.ts";
-import { writeCodes } from "./code-bits.ts";
+import { addErrorSums, ERROR_SUM_COUNT } from "../verify/error-sums.ts";
+import { rowLosses, timesFactor, type Band } from "./band.ts";
 import type { Factor } from "./factor.ts";
-import { formatGrid, readScales, type FormatGrid } from "./group-grid.ts";
+import type { RowRounder } from "./row-rounder.ts";
 
 const { fround } = Math;
-
-/** How the rows of a format are rounded. */
-export interface RowRounder {
-  /**
-   * Rounds `band.wanted`; values, codes and what is `left` are in the band afterwards.
-   * @param targets weights that scales are chosen for: `band.weights`
-   * @param importance of each column
-   * @param passes of descent
-   * @param squares of the factor's diagonal blocks, for descent
-   * @param blocks receives the rows as encoded blocks
-   */
-  round(
-    band: Band,
-    factor: Factor,
-    importance: Float32Array,
-    passes: number,
-    squares: Float32Array,
-    blocks: Uint8Array,
-  ): void;
-  /** Encoded blocks to f32. */
-  decode(blocks: Uint8Array, values: Float32Array): void;
-}
-
-/** True for formats whose codes can be chosen one by one. */
-export function canRound(codec: string): boolean {
-  const format = findFormat(codec);
-  return format !== undefined && !isCodebookFormat(format) && format.levels !== undefined;
-}
-
-/** A rounder for a self-contained format with levels. */
-export function uniformRounder(algebra: Algebra, codec: Codec): RowRounder {
-  const grid: FormatGrid = formatGrid(codec, algebra);
-  const bound: BoundCodec = algebra.bindCodec(codec);
-  const stored = new Uint8Array(256);
-  for (let code = -128; code < 128; code++) stored[code & 0xff] = grid.storedCode(code) ?? 0;
-  return {
-    round(band, factor, importance, passes, squares, blocks) {
-      bound.encode(band.weights, blocks, band.size, importance);
-      readScales(grid, bound, blocks, band.scales, band.offsets);
-      feedBack(band, factor, grid.grid);
-      for (let pass = 0; pass < passes; pass++) descend(band, factor, squares, grid.grid);
-      for (let i = 0; i < band.codes.length; i++) band.codes[i] = stored[band.codes[i]!]!;
-      writeCodes(grid.bits, band.codes, blocks);
-    },
-    decode: (blocks, values) => bound.decode(blocks, values),
-  };
-}
 
 /** What became of some rows. */
 export interface RowOutcome {
@@ -68,6 +18,8 @@ export interface RowOutcome {
   readonly plainError: number;
   /** Rows whose plain codes were as near to the targets. */
   readonly plainRows: number;
+  /** Sums of (w - q)^2, w^2 and q^2. */
+  readonly sums: readonly number[];
 }
 
 /**
@@ -84,14 +36,14 @@ export function roundRows(
     readonly rows: number;
     readonly floats: Float32Array;
     readonly importance: Float32Array;
-    readonly passes: number;
+    readonly descents: number;
     readonly squares: Float32Array;
     readonly blocks: Uint8Array;
     readonly fresh: Uint8Array;
     readonly solveTargets?: (band: Band) => void;
   },
 ): RowOutcome {
-  const { rows, floats, importance, passes, squares, blocks, fresh, solveTargets } = task;
+  const { rows, floats, importance, descents, squares, blocks, fresh, solveTargets } = task;
   const { size } = band;
   const count = band.rows;
   band.weights.set(floats);
@@ -100,7 +52,7 @@ export function roundRows(
   const wanted = Float32Array.from(band.wanted);
 
   const rowBytes = blocks.length / count;
-  rounder.round(band, factor, importance, passes, squares, fresh);
+  rounder.round(band, factor, importance, descents, squares, fresh);
   const losses = rowLosses(band, band.left, rows);
 
   // The plain rows against the same targets. Buffers of the rounding are free by now.
@@ -121,9 +73,17 @@ export function roundRows(
     plainRows++;
     band.values.set(plain.subarray(row * size, (row + 1) * size), row * size);
   }
+  const sums = new Float64Array(ERROR_SUM_COUNT);
+  addErrorSums(floats.subarray(0, rows * size), band.values.subarray(0, rows * size), size, sums);
   // Where the targets are the weights, their losses are the errors.
   if (solveTargets === undefined) {
-    return { error, plainError: sum(plainLosses), energy: sum(rowLosses(band, wanted, rows)), plainRows };
+    return {
+      error,
+      plainError: sum(plainLosses),
+      energy: sum(rowLosses(band, wanted, rows)),
+      plainRows,
+      sums: [...sums],
+    };
   }
   const productOf = (values: (i: number) => number): number => {
     for (let i = 0; i < floats.length; i++) band.offsets[i] = values(i);
@@ -135,6 +95,7 @@ export function roundRows(
     error: productOf((i) => fround(floats[i]! - band.values[i]!)),
     energy: productOf((i) => floats[i]!),
     plainRows,
+    sums: [...sums],
   };
 }
 
