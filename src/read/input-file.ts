@@ -2,7 +2,8 @@
  * The one way to open a file that came from elsewhere: it must be there, be a file (a pipe would keep us waiting, a
  * device never ends), and it is noted, so that the run never writes to it.
  */
-import { closeSync, constants, fstatSync, openSync, statSync, type BigIntStats } from "node:fs";
+import { closeSync, constants as modes, fstatSync, openSync, statSync, type BigIntStats } from "node:fs";
+import { constants } from "node:os";
 import { QuantizeError } from "../errors.ts";
 import { cursorOver, readBytes, type Cursor } from "./byte-cursor.ts";
 import { noteInput } from "./file-log.ts";
@@ -33,7 +34,7 @@ export function openInput(path: string): { readonly fd: number; readonly file: I
   let fd: number | undefined;
   try {
     // Without blocking: a pipe that nobody writes to would never open. To files it means nothing; Windows lacks it.
-    fd = openSync(path, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0));
+    fd = openSync(path, modes.O_RDONLY | (modes.O_NONBLOCK ?? 0));
     const stat = fstatSync(fd, { bigint: true });
     if (!stat.isFile()) throw new QuantizeError("io", `${path}: expected a file, found ${kindOf(stat)}`);
     noteInput(path, stat);
@@ -112,9 +113,19 @@ export function changedError(path: string, what: string): QuantizeError {
 
 /** An `io` error with the system's reason in people's words. */
 export function ioError(path: string, what: string, cause: unknown): QuantizeError {
-  const code = isSystemError(cause) ? cause.code : undefined;
-  const reason = (code !== undefined && REASONS[code]) || code || String(cause);
-  return new QuantizeError("io", `${path}: ${what}: ${reason}`, { cause });
+  return new QuantizeError("io", `${path}: ${what}: ${systemReason(cause)}`, { cause });
+}
+
+/** The system's reason in people's words. */
+export function systemReason(cause: unknown): string {
+  if (!isSystemError(cause)) return String(cause);
+  const code = cause.code === "UNKNOWN" ? nameOf(cause.errno) : cause.code;
+  return REASONS[code] ?? code;
+}
+
+/** The name of an error that Node has none for, as of a quota that is used up. */
+function nameOf(errno = 0): string {
+  return Object.entries(constants.errno).find(([, number]) => number === -errno)?.[0] ?? `error ${-errno}`;
 }
 
 const REASONS: Readonly<Record<string, string>> = {
@@ -135,6 +146,6 @@ const REASONS: Readonly<Record<string, string>> = {
 };
 
 /** True for what the operating system refused; Node's complaints about arguments have codes too, but no system call. */
-export function isSystemError(error: unknown): error is Error & { code: string } {
+export function isSystemError(error: unknown): error is NodeJS.ErrnoException & { code: string } {
   return error instanceof Error && "syscall" in error && "code" in error && typeof error.code === "string";
 }

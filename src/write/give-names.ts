@@ -22,7 +22,8 @@ export interface NamedFile {
  * mixture for a set.
  * @param files of one folder
  * @param force whether files of these names may be replaced
- * @throws QuantizeError `output-exists` when a file came into being in the meantime, `io`; all is as before then
+ * @throws QuantizeError `output-exists` when a file came into being in the meantime, `io`; all is as before then, or, where
+ * nothing can be put back either, the record stays, and the temporary files must too
  */
 export function giveNames(files: readonly NamedFile[], force: boolean): void {
   const [first] = files;
@@ -46,7 +47,12 @@ export function giveNames(files: readonly NamedFile[], force: boolean): void {
       undo.push(() => renameSync(file.path, file.temporaryPath));
     }
   } catch (error) {
-    for (const step of undo.toReversed()) step();
+    try {
+      for (const step of undo.toReversed()) step();
+    } catch {
+      const state = "its files are complete and cannot be given their names, nor the old ones theirs";
+      throw ioError(first!.path, `${state}; the next run of the same output goes on with it`, error);
+    }
     rmSync(recordPathOf(first!.path), { force: true });
     throw isSystemError(error) ? ioError(first!.path, "cannot be written", error) : error;
   }

@@ -2,15 +2,16 @@
  * Files that are there whole or not at all: temporary files beside the targets, flushed while they are written, synced,
  * and given their names together. Whatever goes wrong before `commit` (an error, Ctrl-C, `process.exit`), nothing is left.
  */
-import { closeSync, fsync, openSync } from "node:fs";
+import { closeSync, existsSync, fsync, openSync } from "node:fs";
 import { basename, resolve } from "node:path";
 import { promisify } from "node:util";
 import { giveUpOutput, noteWritten } from "../read/file-log.ts";
 import { ioError } from "../read/input-file.ts";
+import { recordPathOf } from "../read/replacement-record.ts";
 import { startFlushing, type BackgroundFlush } from "./background-flush.ts";
 import { finishNaming, giveNames } from "./give-names.ts";
 import { takePath, type OutputOptions } from "./output-path.ts";
-import { createTemporary, leftovers, removeTemporary } from "./temporary-files.ts";
+import { createTemporary, leftovers, letGo, removeTemporary } from "./temporary-files.ts";
 
 /** Outputs in the making. */
 export interface OutputFiles {
@@ -76,10 +77,15 @@ export function openOutputFiles(files: readonly Omit<OutputOptions, "force">[], 
       flush.throwIfFailed();
     },
     commit() {
-      giveNames(
-        files.map(({ path }, i) => ({ path, temporaryPath: temporaryPaths[i]! })),
-        force,
-      );
+      try {
+        giveNames(
+          files.map(({ path }, i) => ({ path, temporaryPath: temporaryPaths[i]! })),
+          force,
+        );
+      } catch (error) {
+        if (existsSync(recordPathOf(resolve(files[0]!.path)))) for (const path of temporaryPaths.splice(0)) letGo(path);
+        throw error;
+      }
       hasNames = true;
       for (const { path } of files) noteWritten(path);
     },
