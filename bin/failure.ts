@@ -23,14 +23,22 @@ function oneLine(message: string): string {
   return printable(message.replace(/\s*\n\s*/g, "; "));
 }
 
+/** How a failure is told. */
+export interface FailureView {
+  readonly isJson: boolean;
+  /** What was done stays for a later run. */
+  readonly isResumed?: boolean;
+  readonly hint?: string;
+}
+
 /**
  * Says on stderr what failed, one line for anything foreseen and the stack for a defect; with `--json` an object with
  * `error` goes to stdout as well, so that a program that parses the result always finds JSON.
  * @returns the exit code
  */
-export function reportFailure(error: unknown, { isJson, hint }: { isJson: boolean; hint?: string }): number {
+export function reportFailure(error: unknown, { isJson, isResumed, hint }: FailureView): number {
   if (error instanceof Error && error.name === "AbortError") {
-    line("quantize: interrupted, nothing was written\n");
+    line(`quantize: interrupted, ${isResumed ? "the same command goes on from here" : "nothing was written"}\n`);
     return INTERRUPTED_EXIT_CODE;
   }
   const code = exitCode(error);

@@ -8,7 +8,7 @@ import * as options from "./options.ts";
 /** What commander collects for any command that computes. */
 export interface RunFlags extends Pick<
   ConversionOptions,
-  "threads" | "maxMemory" | "backend" | "effort" | "maxNmse" | "minCosine" | "verify" | "force" | "compat"
+  "threads" | "maxMemory" | "backend" | "effort" | "maxNmse" | "minCosine" | "verify" | "force" | "compat" | "resume"
 > {
   /** False with --no-manifest. */
   readonly ownKeys?: boolean;
@@ -40,7 +40,7 @@ export function verifyOption(): Option {
 
 /** The flags that go to the engine as they are; those that were not given stay absent. */
 export function conversionOptionsOf(flags: RunFlags): ConversionOptions {
-  const { threads, maxMemory, backend, effort, maxNmse, minCosine, verify, force, compat, ownKeys } = flags;
+  const { threads, maxMemory, backend, effort, maxNmse, minCosine, verify, force, compat, resume, ownKeys } = flags;
   return {
     ...(threads !== undefined && { threads }),
     ...(maxMemory !== undefined && { maxMemory }),
@@ -51,8 +51,14 @@ export function conversionOptionsOf(flags: RunFlags): ConversionOptions {
     ...(verify !== undefined && { verify }),
     ...(force !== undefined && { force }),
     ...(compat !== undefined && { compat }),
+    ...(resume !== undefined && { resume }),
     ...(ownKeys !== undefined && { manifest: ownKeys }),
   };
+}
+
+/** Runs that may be cut off. */
+export function resumeOption(): Option {
+  return new Option("--resume", "go on from what a run that was cut off has left, and leave what this one does not finish");
 }
 
 /** Files without keys of ours. Not called `manifest` inside: that is where --manifest <file> goes. */

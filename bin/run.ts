@@ -53,7 +53,9 @@ export async function run(args: readonly string[]): Promise<number> {
     return Number(process.exitCode ?? 0);
   } catch (error) {
     const isJson = args.includes("--json");
-    if (!(error instanceof CommanderError)) return reportFailure(error, { isJson });
+    if (!(error instanceof CommanderError)) {
+      return reportFailure(error, { isJson, isResumed: args.includes("--resume") });
+    }
     // --help and --version arrive here too.
     if (error.exitCode === 0) return 0;
     return reportFailure(usageError(error, args), { isJson, hint: helpHint(args) });

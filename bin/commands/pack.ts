@@ -4,7 +4,7 @@ import { pack, unpack } from "../../src/jobs/repack.ts";
 import { onEngine } from "../convert.ts";
 import { defaultOutput } from "../default-output.ts";
 import * as options from "../options.ts";
-import { addRunOptions, compatOption, conversionOptionsOf, noManifestOption, type RunFlags } from "../run-options.ts";
+import { addRunOptions, compatOption, conversionOptionsOf, noManifestOption, resumeOption, type RunFlags } from "../run-options.ts";
 
 interface PackFlags extends RunFlags {
   readonly layout: string;
@@ -21,7 +21,8 @@ export function packCommand(): Command {
     .option("-o, --output <file>", OUTPUT_HELP)
     .addOption(compatOption())
     .addOption(noManifestOption())
-    .addOption(options.forceOption());
+    .addOption(options.forceOption())
+    .addOption(resumeOption());
   return addRunOptions(command).action(async (input: string, flags: PackFlags) => {
     const { layout } = flags;
     const suffix = layout
@@ -39,7 +40,8 @@ export function unpackCommand(): Command {
     .argument("<file>", "a packed GGUF")
     .option("-o, --output <file>", OUTPUT_HELP.replace("<layout>", "rows"))
     .addOption(noManifestOption())
-    .addOption(options.forceOption());
+    .addOption(options.forceOption())
+    .addOption(resumeOption());
   return addRunOptions(command).action(async (input: string, flags: Omit<PackFlags, "layout">) => {
     const output = flags.output ?? defaultOutput(input, "rows");
     await onEngine(flags, (engine) => unpack({ ...conversionOptionsOf(flags), input, output, ...engine }));

@@ -9,6 +9,7 @@ import {
   compatOption,
   conversionOptionsOf,
   noManifestOption,
+  resumeOption,
   verifyOption,
   type RunFlags,
 } from "../run-options.ts";
@@ -84,6 +85,7 @@ export function quantizeCommand(): Command {
     .option("-o, --output <file>", "the GGUF to write (default: <model>-<scheme>.gguf in the current folder)")
     .addOption(options.forceOption())
     .addOption(compatOption())
+    .addOption(resumeOption())
     .addOption(noManifestOption())
     .option("-n, --dry-run", "print the plan and write nothing, as `quantize plan`");
   addSideFileOptions(command);

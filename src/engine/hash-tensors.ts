@@ -8,7 +8,7 @@ import type { Engine } from "./start-engine.ts";
 import type { TensorJob } from "./worker/tasks.types.ts";
 
 /** A copy that goes nowhere: the bytes are read, band by band, and hashed. */
-function jobOf(tensor: Model["tensors"][number]): TensorJob {
+export function hashJob(tensor: Model["tensors"][number]): TensorJob {
   // Learned tables are of no use to a copy, and large in models of many experts.
   const { codebooks: _, ...stored } = tensor;
   return { tensor: stored, codec: tensor.codec, layout: tensor.layout, outputFile: 0, outputOffset: 0 };
@@ -27,7 +27,7 @@ export async function hashTensors(
   engine: Engine,
 ): Promise<bigint[]> {
   const { onProgress, signal } = options;
-  const jobs = model.tensors.map(jobOf);
+  const jobs = model.tensors.map(hashJob);
   const { threads, bandBytes, fitBytes } = planJobMemory(jobs, options);
   await engine.pool.shrink(threads);
   const module = await engine.module;

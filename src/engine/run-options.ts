@@ -20,7 +20,7 @@ export const DEFAULT_MAX_MEMORY = 2 ** 30;
 
 /** The steps of a run, in the order in which they begin. */
 export type Phase =
-  "open" | "plan" | "convert" | "compare" | "generate" | "measure" | "calibrate" | "evaluate" | "finish";
+  "open" | "plan" | "resume" | "convert" | "compare" | "generate" | "measure" | "calibrate" | "evaluate" | "finish";
 
 /** A snapshot of a run. Counts only grow within a phase. */
 export interface Progress {

@@ -26,6 +26,11 @@ export interface ConversionOptions extends RunOptions, QualityBudget {
   readonly effort?: Effort;
   /** Replace an existing output. Default false. */
   readonly force?: boolean;
+  /**
+   * Go on from what an earlier run of the same conversion has left, and leave to a later one what this run does not finish.
+   * Default false.
+   */
+  readonly resume?: boolean;
   /** A program for which interleaved types get the numbers that it knows; default: none, they are carried as bytes. */
   readonly compat?: Compat;
   /**

@@ -21,10 +21,11 @@ import { openOutputSet, type OutputSet } from "../write/output-set.ts";
 import { planMemory, type MemoryPlan } from "../engine/plan-memory.ts";
 import { pooledQuality, qualityOf, type TensorResult } from "../engine/results.ts";
 import { announce } from "../engine/run-options.ts";
-import { runTasks } from "../engine/run-tasks.ts";
+import { runTasks, type KnownResults } from "../engine/run-tasks.ts";
 import type { Engine } from "../engine/start-engine.ts";
 import { readBack, reopen } from "./read-back.ts";
 import type { PlannedCodebooks } from "./written-model.ts";
+import { journalLines, journalOf, knownResults } from "./resumption.ts";
 import { requireUnchangedSource } from "./unchanged-source.ts";
 
 /**
@@ -56,17 +57,22 @@ async function convertInto(
   steps: readonly ConversionStep[],
 ): Promise<ConversionReport> {
   const start = performance.now();
-  const { verify = "kernels", force = false } = options;
+  const { verify = "kernels", force = false, resume = false } = options;
   const header = planOutputHeader(plan, ...headerOptions(options, steps));
   const memory = planMemory(plan, options);
-  const output = openOutputSet(plan, header, outputPath, force);
+  const journal = { ...journalOf(plan.model, header.planHash, outputPath), resume };
+  const output = openOutputSet(plan, header, outputPath, { force, journal });
   try {
-    const convert = () => writeTensors(plan, output, memory, options, engine);
-    const plain = await convert();
+    const known = await knownResults(plan, output, options, engine);
+    const convert = (known?: KnownResults) => writeTensors(plan, output, memory, known, options, engine);
+    const plain = await convert(known);
     const facts = { output, memory, options, engine };
     const plainReport = reportOf(plain, {}, facts);
     requireQuality(plainReport.tensors, options, plainReport);
-    const { written, manifest, ...found } = await takeSteps(steps, plain, { engine, convert });
+    const { written, manifest, ...found } = await takeSteps(steps, plain, {
+      engine,
+      convert: () => convert(),
+    });
     const report = reportOf(written, found.report, facts);
     if (report.evaluation?.comparison && options.evaluation) {
       requireEvaluation(report.output, report.evaluation.comparison, options.evaluation, report);
@@ -106,11 +112,12 @@ function headerOptions(
   );
 }
 
-/** Hands all tensors to the workers. */
+/** Hands all tensors to the workers. @param known what an earlier run has done of them */
 async function writeTensors(
   plan: Plan,
-  { files, wrote }: OutputSet,
+  { files, note, wrote }: OutputSet,
   { threads, bandBytes, fitBytes }: MemoryPlan,
+  known: KnownResults | undefined,
   { verify = "kernels", effort = "normal", onProgress, signal }: ConversionOptions,
   { pool, backend, module: compiled }: Engine,
 ): Promise<WrittenTensors> {
@@ -132,6 +139,8 @@ async function writeTensors(
       verify,
       effort,
     },
+    ...(known && { known }),
+    onResult: (result) => note(journalLines(result)),
     phase: "convert",
     jobBytes: plan.tensors.map((tensor) => tensor.byteLength),
     onBytes: wrote,

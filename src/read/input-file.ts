@@ -2,7 +2,7 @@
  * The one way to open a file that came from elsewhere: it must be there, be a file (a pipe would keep us waiting, a
  * device never ends), and it is noted, so that the run never writes to it.
  */
-import { closeSync, constants as modes, fstatSync, openSync, statSync, type BigIntStats } from "node:fs";
+import { closeSync, constants as modes, fstatSync, openSync, readSync, statSync, type BigIntStats } from "node:fs";
 import { constants } from "node:os";
 import { QuantizeError } from "../errors.ts";
 import { cursorOver, readBytes, type Cursor } from "./byte-cursor.ts";
@@ -76,6 +76,38 @@ export function readWholeFile(path: string, maxBytes: number): Uint8Array {
     }
     return readBytes(cursor, cursor.byteLength).slice();
   });
+}
+
+/** Longest line of a text that is read line by line: a journal's longest holds the tables of one matrix, 64 KB. */
+const MAX_LINE_BYTES = 2 ** 20;
+
+/**
+ * The lines of a text file, without reading it whole; what follows the last line break is none.
+ * @throws QuantizeError `bad-format` for a line that is longer than any of ours, `io`
+ */
+export function* readLines(path: string): Generator<string> {
+  const { fd, file } = openInput(path);
+  try {
+    const buffer = Buffer.alloc(MAX_LINE_BYTES);
+    let filled = 0;
+    for (let position = 0; position < file.byteLength; ) {
+      const count = readSync(fd, buffer, filled, buffer.length - filled, position);
+      if (count === 0) return;
+      position += count;
+      filled += count;
+      let start = 0;
+      for (let end; (end = buffer.subarray(0, filled).indexOf(0x0a, start)) >= 0; start = end + 1) {
+        yield buffer.toString("utf8", start, end);
+      }
+      buffer.copyWithin(0, start, filled);
+      filled -= start;
+      if (filled === buffer.length) {
+        throw new QuantizeError("bad-format", `${path}: expected lines of at most ${MAX_LINE_BYTES} bytes`);
+      }
+    }
+  } finally {
+    closeSync(fd);
+  }
 }
 
 /** What became of a file since it was opened. `touched`: attributes or links changed, and content if someone set the clock back. */

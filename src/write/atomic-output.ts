@@ -30,7 +30,7 @@ export interface TakenOutput {
  */
 export async function withOutput<T>(options: OutputOptions, work: (output: TakenOutput) => Promise<T>): Promise<T> {
   const { path } = options;
-  const output = openOutputFiles([options], options.force ?? false);
+  const output = openOutputFiles([options], { force: options.force ?? false });
   const temporaryPath = output.temporaryPaths[0]!;
   try {
     return await work({

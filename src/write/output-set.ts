@@ -4,7 +4,7 @@ import { outputPaths } from "../plan/split-outputs.ts";
 import { padTo } from "../read/gguf/gguf-types.ts";
 import { ioError } from "../read/input-file.ts";
 import type { NamedFile } from "./give-names.ts";
-import { openOutputFiles, type OutputFiles } from "./output-files.ts";
+import { openOutputFiles, type OutputFiles, type OutputRun } from "./output-files.ts";
 import type { OutputHeader } from "./output-header.ts";
 import { writeParts } from "./write-all.ts";
 
@@ -27,9 +27,9 @@ export interface OutputSet extends OutputFiles {
 /**
  * Makes the temporary files of a plan's output.
  * @param path as the user gave it: with several files it is what their names are made from
- * @throws QuantizeError `output-exists`, `io`, `no-room`
+ * @throws QuantizeError `output-exists`, `io`, `no-room`, and what the journal's `check` throws
  */
-export function openOutputSet(plan: Plan, header: OutputHeader, path: string, force: boolean): OutputSet {
+export function openOutputSet(plan: Plan, header: OutputHeader, path: string, run: OutputRun): OutputSet {
   const dataBytes = new Array<number>(plan.fileCount).fill(0);
   for (const { file, byteLength } of plan.tensors) dataBytes[file]! += padTo(byteLength, plan.alignment);
   const planned = outputPaths(path, plan.fileCount).map((filePath, i) => {
@@ -40,7 +40,7 @@ export function openOutputSet(plan: Plan, header: OutputHeader, path: string, fo
   // The disk must have room for all of them.
   const outputs = openOutputFiles(
     planned.map((file) => ({ ...file, roomBytes: byteLength })),
-    force,
+    run,
   );
   const files = planned.map((file, i) => ({ ...file, temporaryPath: outputs.temporaryPaths[i]! }));
   return {

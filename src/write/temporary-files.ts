@@ -1,27 +1,35 @@
-/** Files in the making, beside those that they shall become. They go when the process ends early. */
-import { closeSync, ftruncateSync, openSync, readdirSync, rmSync } from "node:fs";
+/** Files in the making, beside those that they shall become. They go when the process ends early, unless they shall stay. */
+import { closeSync, ftruncateSync, openSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { ioError } from "../read/input-file.ts";
-import { makerOf, temporaryName, type TemporaryKind } from "./temporary-name.ts";
+import { temporaryName, type TemporaryKind } from "./temporary-name.ts";
 
 /** Signals that end the process unless someone handles them. */
 const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 
-/** Temporary files of this process: removed when it ends early. One handler for all, a split output has many. */
-const temporaries = new Set<string>();
+/** Temporary files of this process, and whether they outlive it. One handler for all, a split output has many. */
+const temporaries = new Map<string, { readonly stays: boolean }>();
+
+export interface TemporaryOptions {
+  readonly byteLength?: number;
+  readonly kind?: TemporaryKind;
+  /** Leave it where it is when the process ends early. */
+  readonly stays?: boolean;
+}
 
 /**
  * Makes a file of zeros beside the target.
  * @returns its path
  * @throws QuantizeError `io`
  */
-export function createTemporary(target: string, byteLength = 0, kind: TemporaryKind = "partial"): string {
+export function createTemporary(target: string, options: TemporaryOptions = {}): string {
+  const { byteLength = 0, kind = "partial", stays = false } = options;
   const path = join(dirname(target), temporaryName(target, kind));
   let fd: number | undefined;
   try {
     // Opened only if no other has the name.
     fd = openSync(path, "wx");
-    keepTrackOf(path);
+    own(path, stays);
     ftruncateSync(fd, byteLength);
     return path;
   } catch (cause) {
@@ -38,29 +46,28 @@ export function removeTemporary(path: string): void {
   letGo(path);
 }
 
-/** Leaves a temporary file where it is, whatever becomes of the process. */
+/** Leaves a temporary file where it is, for whoever comes next. */
 export function letGo(path: string): void {
   temporaries.delete(path);
   if (temporaries.size === 0) ignoreExit();
 }
 
-/** Files beside a target that processes have left which are no more. */
-export function leftovers(
-  target: string,
-): { readonly path: string; readonly kind: TemporaryKind; readonly pid: number }[] {
-  const folder = dirname(target);
-  return readdirSync(folder).flatMap((name) => {
-    const path = join(folder, name);
-    const maker = makerOf(name, target);
-    if (maker === undefined) return [];
-    // A number that is ours again, as in a container that was started anew.
-    const isDead = maker.state === "dead" || (maker.pid === process.pid && !temporaries.has(path));
-    return isDead ? [{ path, kind: maker.kind, pid: maker.pid }] : [];
-  });
+/** True for files that this process works on. */
+export function isOurs(path: string): boolean {
+  return temporaries.has(path);
+}
+
+/** Makes a temporary file this process's own. @param stays when the process ends early */
+export function own(path: string, stays: boolean): void {
+  if (temporaries.size === 0) {
+    process.on("exit", removeTemporaries);
+    for (const signal of SIGNALS) process.on(signal, onSignal);
+  }
+  temporaries.set(path, { stays });
 }
 
 function removeTemporaries(): void {
-  for (const path of temporaries) rmSync(path, { force: true });
+  for (const [path, { stays }] of temporaries) if (!stays) rmSync(path, { force: true });
 }
 
 function onSignal(signal: NodeJS.Signals): void {
@@ -73,12 +80,4 @@ function onSignal(signal: NodeJS.Signals): void {
 function ignoreExit(): void {
   process.off("exit", removeTemporaries);
   for (const signal of SIGNALS) process.off(signal, onSignal);
-}
-
-function keepTrackOf(path: string): void {
-  if (temporaries.size === 0) {
-    process.on("exit", removeTemporaries);
-    for (const signal of SIGNALS) process.on(signal, onSignal);
-  }
-  temporaries.add(path);
 }

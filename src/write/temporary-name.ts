@@ -23,10 +23,21 @@ function thisHost(): string {
   return hexDigits(`${hostname()} ${numbers}`, 4);
 }
 
+/** Four random digits. */
+export function makeMark(): string {
+  return Math.floor(Math.random() * 2 ** 16)
+    .toString(16)
+    .padStart(4, "0");
+}
+
 /** A name that no other run makes. */
-export function temporaryName(target: string, kind: TemporaryKind): string {
-  const random = Math.floor(Math.random() * 2 ** 16);
-  return `${stemOf(target)}.${thisHost()}-${process.pid}-${random.toString(16).padStart(4, "0")}.${kind}`;
+export function temporaryName(target: string, kind: TemporaryKind, mark = makeMark()): string {
+  return `${stemOf(target)}.${thisHost()}-${process.pid}-${mark}.${kind}`;
+}
+
+/** The random digits in a temporary name. */
+export function markOf(path: string): string {
+  return /-([0-9a-f]{4})\.[a-z]+$/.exec(path)?.[1] ?? "";
 }
 
 /** Who made a temporary file. */

@@ -128,6 +128,32 @@ describe.runIf(hasFaults).each(KINDS)("faults while $what is written", (kind) =>
   });
 });
 
+describe.runIf(hasFaults).each(KINDS)("kills while $what is written with --resume", (kind) => {
+  test("twice at any moments: the third run gives what an undisturbed one does", async () => {
+    const [counting, straight] = [temporaryFolder(), temporaryFolder()];
+    const counts = countCalls(counting, argsOf(counting, kind, NEW, "--resume"));
+    const calls = [...counts.values()].reduce((sum, count) => sum + count, 0);
+    cli(argsOf(straight, kind, NEW));
+    const expected = bytesOf(straight);
+    const moments = [...new Set([1, 3, 8, Math.floor(calls / 3), Math.floor(calls / 2)])];
+    const last = Array.from({ length: 14 }, (_, i) => calls - i);
+    for (const [i, at] of [...moments, ...last].entries()) {
+      const folder = temporaryFolder();
+      const args = argsOf(folder, kind, NEW, "--resume");
+      const kill = { calls: CALLS, error: "killed" } as const;
+      expect(runWithFault(folder, args, { ...kill, at }).signal).toBe("SIGKILL");
+      // A run that has little left to do may come to its end before its turn.
+      const second = runWithFault(folder, args, { ...kill, at: 1 + ((i * 3) % 11) });
+      if (second.code !== 0) {
+        expect(second.signal).toBe("SIGKILL");
+        expect(cli(args), `kill at ${at} of ${calls}`).toEqual({ code: 0, stdout: "", stderr: "" });
+      }
+      expect(bytesOf(folder), `kill at ${at} of ${calls}`).toEqual(expected);
+      rmSync(folder, { recursive: true });
+    }
+  });
+});
+
 describe.runIf(hasFaults).each(KINDS)("fifty kills while $what is written", (kind) => {
   test.each([
     ["that did not exist", false],

@@ -54,10 +54,10 @@ test("a killed run's own leftovers are recognized", async () => {
   const folder = temporaryFolder();
   const args = [join(ROOT, "dist/bin/quantize.js"), FABLE, "-s", "q4_cb", "--effort", "best", "--tables", "256"];
   const child = spawn(process.execPath, [...args, "-o", join(folder, "out.gguf")], { stdio: "ignore" });
-  while (readdirSync(folder).length === 0) await new Promise((resolve) => setTimeout(resolve, 5));
+  while (readdirSync(folder).length < 2) await new Promise((resolve) => setTimeout(resolve, 5));
   child.kill("SIGKILL");
   await new Promise((resolve) => child.on("exit", resolve));
-  const [left] = readdirSync(folder);
+  const left = readdirSync(folder).find((name) => name.endsWith(".partial"));
   expect(left).toMatch(/^\.out\.gguf\..*\.partial$/);
   const { stdout } = cli([FABLE, "-s", "q4_0", "-o", join(folder, "out.gguf")]);
   expect(stdout).toContain(`removed ${left}`);
