@@ -28,6 +28,10 @@ export const COMMANDS: Readonly<Record<string, CommandEntry>> = {
     summary: "measure which columns matter, or merge such measurements",
     load: async () => (await import("./commands/imatrix.ts")).imatrixCommand(),
   },
+  sensitivity: {
+    summary: "measure what quantizing each tensor alone costs, for --target-bpw and --target-size",
+    load: async () => (await import("./commands/sensitivity.ts")).sensitivityCommand(),
+  },
   run: {
     summary: "go on with a prompt, token by token",
     load: async () => (await import("./commands/run.ts")).runCommand(),
@@ -45,7 +49,7 @@ export const COMMANDS: Readonly<Record<string, CommandEntry>> = {
     load: async () => (await import("./commands/pack.ts")).unpackCommand(),
   },
   recipe: {
-    summary: "print a scheme as a file to edit",
+    summary: "print a scheme, or a mix for a size, as a file to edit",
     load: async () => (await import("./commands/recipe.ts")).recipeCommand(),
   },
   inspect: {

@@ -3,15 +3,18 @@ import { Option, type Command } from "commander";
 import { QuantizeError } from "../src/errors.ts";
 import { FIXED_TABLE_NAMES } from "../src/fit/fixed-tables.ts";
 import type { Imatrix } from "../src/imatrix/imatrix.types.ts";
+import type { MixTarget } from "../src/jobs/mix-model.ts";
+import type { OpenOptions } from "../src/open/open-model.ts";
 import type { AppliedRecipe } from "../src/plan/apply-recipe.ts";
 import type { ExportPlanOptions } from "../src/plan/plan-export.ts";
 import type { PlanOptions } from "../src/plan/plan.ts";
 import { INCOMPATIBLE_POLICIES } from "../src/plan/recipes/incompatible-policy.ts";
 import type { StatedOptions } from "../src/plan/recipes/recipe-file.types.ts";
+import { addMixOptions, mixTargetOf, type MixFlags } from "./mix-options.ts";
 import { collect, parseInteger, parseSize } from "./options.ts";
 
 /** What commander collects; where the option is not called what the planner calls it, see `givenOptions`. */
-export interface PlanFlags extends Omit<StatedOptions, "allowUnmatchedRules" | "splitMaxBytes"> {
+export interface PlanFlags extends MixFlags, Omit<StatedOptions, "allowUnmatchedRules" | "splitMaxBytes"> {
   readonly scheme?: string;
   /** True without a type. */
   readonly export?: string | true;
@@ -22,14 +25,16 @@ export interface PlanFlags extends Omit<StatedOptions, "allowUnmatchedRules" | "
   readonly imatrix?: string;
   readonly includeWeights?: readonly string[];
   readonly excludeWeights?: readonly string[];
+  readonly preTokenizer?: string;
 }
 
 function parseTables(text: string): number | "auto" {
   return text.toLowerCase() === "auto" ? "auto" : parseInteger(1, 256)(text);
 }
 
+const schemeOption = (): Option => new Option("-s, --scheme <name>", "how weights are encoded: see `quantize schemes`");
+
 const PLAN_OPTIONS: readonly (() => Option)[] = [
-  () => new Option("-s, --scheme <name>", "how weights are encoded: see `quantize schemes`"),
   () =>
     new Option("--export [type]", "codebook tensors to a stock type, or each to the nearest; the rest stays").conflicts(
       [
@@ -75,6 +80,7 @@ const PLAN_OPTIONS: readonly (() => Option)[] = [
     new Option("--override-kv <key=type:value>", "set metadata: int, float, bool or str, may be repeated").argParser(
       collect,
     ),
+  () => new Option("--pre-tokenizer <name>", "how text is cut, where a Hugging Face folder's way is not llama.cpp's"),
   () =>
     new Option("--split-max-size <size>", "start a new file where the tensors of one would take more: 2GiB")
       .argParser(parseSize)
@@ -84,8 +90,14 @@ const PLAN_OPTIONS: readonly (() => Option)[] = [
 
 /** Adds the options of planning to a command. */
 export function addPlanOptions(command: Command): Command {
+  addMixOptions(command.addOption(schemeOption()));
   for (const option of PLAN_OPTIONS) command.addOption(option());
   return command;
+}
+
+/** The options of opening a model that were given. */
+export function openOptionsOf({ preTokenizer }: Pick<PlanFlags, "preTokenizer">): OpenOptions {
+  return preTokenizer === undefined ? {} : { preTokenizer };
 }
 
 /** The importance matrix, when one was named. */
@@ -115,9 +127,20 @@ async function givenOptions(flags: PlanFlags): Promise<Partial<PlanOptions>> {
   return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
 }
 
-/** What the flags ask for: an export, or a scheme with the options of the run that a recipe states. */
+/** A size, for which types are mixed. */
+export interface MixRequest {
+  readonly kind: "mix";
+  readonly target: MixTarget;
+  readonly candidates?: readonly string[];
+  /** File of a measurement. */
+  readonly sensitivity?: string;
+  readonly options: Omit<PlanOptions, "scheme">;
+}
+
+/** What the flags ask for: an export, a scheme with the options of the run that a recipe states, or a size. */
 export type PlanRequest =
   | ({ readonly kind: "scheme" } & AppliedRecipe)
+  | MixRequest
   | { readonly kind: "export"; readonly options: ExportPlanOptions & { readonly to: string } };
 
 /** From what commander collected to what the planner takes: the recipe's options, and those given before them. */
@@ -125,6 +148,18 @@ export async function planRequestOf(flags: PlanFlags): Promise<PlanRequest> {
   const given = await givenOptions(flags);
   if (flags.export !== undefined) {
     return { kind: "export", options: { ...given, to: flags.export === true ? "auto" : flags.export } };
+  }
+  const { candidates, sensitivity } = flags;
+  const target = mixTargetOf(flags);
+  if (target !== undefined) {
+    return {
+      ...{ kind: "mix", target, options: given },
+      ...(candidates !== undefined && { candidates }),
+      ...(sensitivity !== undefined && { sensitivity }),
+    };
+  }
+  if (candidates !== undefined || sensitivity !== undefined) {
+    throw new QuantizeError("usage", "--candidates and --sensitivity are for a mix: --target-bpw or --target-size");
   }
   if (flags.recipe !== undefined) {
     const [{ readRecipe }, { applyRecipe }] = await Promise.all([
@@ -135,7 +170,10 @@ export async function planRequestOf(flags: PlanFlags): Promise<PlanRequest> {
   }
   const { scheme } = given;
   if (scheme === undefined) {
-    throw new QuantizeError("usage", "no scheme given: for example --scheme q4_cb (see `quantize schemes`)");
+    throw new QuantizeError(
+      "usage",
+      "no scheme given: for example --scheme q4_cb (see `quantize schemes`), or --target-bpw 4.5",
+    );
   }
   return { kind: "scheme", options: { ...given, scheme } };
 }
@@ -143,6 +181,7 @@ export async function planRequestOf(flags: PlanFlags): Promise<PlanRequest> {
 /** The name of what was asked for, as files are named after it. */
 export function requestName(request: PlanRequest): string {
   if (request.kind === "export") return request.options.to === "auto" ? "stock" : request.options.to.toLowerCase();
+  if (request.kind === "mix") return "mixed";
   const { scheme } = request.options;
   return (typeof scheme === "string" ? scheme : scheme.name).toLowerCase();
 }

@@ -58,7 +58,10 @@ export function conversionOptionsOf(flags: RunFlags): ConversionOptions {
 
 /** Runs that may be cut off. */
 export function resumeOption(): Option {
-  return new Option("--resume", "go on from what a run that was cut off has left, and leave what this one does not finish");
+  return new Option(
+    "--resume",
+    "go on from what a run that was cut off has left, and leave what this one does not finish",
+  );
 }
 
 /** Files without keys of ours. Not called `manifest` inside: that is where --manifest <file> goes. */

@@ -33,6 +33,9 @@ export { inspectCodebooks, type InspectedCodebook } from "./inspect/inspect-code
 export { inspectElement, type ElementOptions, type InspectedElement } from "./inspect/inspect-element.ts";
 export { inspectModel, type InspectOptions, type Inspection } from "./inspect/inspect-model.ts";
 export { findTensor } from "./open/tensor-reader.ts";
+export { mixModel, type Mix, type MixOptions, type MixTarget } from "./jobs/mix-model.ts";
+export { measureSensitivity, readSensitivity, type SensitivityOptions } from "./jobs/measure-sensitivity.ts";
+export type { SensitiveTensor, Sensitivity } from "./calibrate/sensitivity.types.ts";
 export { generateKernels, type GenerateOptions } from "./kernels/c/generate-kernels.ts";
 export { applyRecipe, type AppliedRecipe } from "./plan/apply-recipe.ts";
 export { recipeForModel } from "./plan/recipe-for-model.ts";
@@ -47,7 +50,7 @@ export { findScheme } from "./plan/recipes/schemes.ts";
 export { quantize, type QuantizeOptions } from "./jobs/quantize.ts";
 export { readManifest } from "./open/read-manifest.ts";
 export type { Metadata, MetadataValue, Model, Tensor } from "./read/model.ts";
-export { openModel } from "./open/open-model.ts";
+export { openModel, type OpenOptions } from "./open/open-model.ts";
 export { pack, unpack, type RepackOptions } from "./jobs/repack.ts";
 export { htmlReport } from "./report/html-report.ts";
 export { makeTokenizer } from "./tokenizer/make-tokenizer.ts";

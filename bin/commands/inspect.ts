@@ -63,7 +63,7 @@ async function showCodebooks(model: Model, flags: InspectFlags, view: TableOptio
 
 async function run(file: string, flags: InspectFlags): Promise<void> {
   const view = stdoutView(flags);
-  const model = await openModel(file);
+  const model = await openModel(file, { onUnknownCut: "note" });
   if (flags.element !== undefined) {
     if (flags.tensor === undefined) throw new QuantizeError("usage", "--element needs --tensor <name>");
     return showElement(model, flags.tensor, flags, view);

@@ -4,7 +4,14 @@ import { pack, unpack } from "../../src/jobs/repack.ts";
 import { onEngine } from "../convert.ts";
 import { defaultOutput } from "../default-output.ts";
 import * as options from "../options.ts";
-import { addRunOptions, compatOption, conversionOptionsOf, noManifestOption, resumeOption, type RunFlags } from "../run-options.ts";
+import {
+  addRunOptions,
+  compatOption,
+  conversionOptionsOf,
+  noManifestOption,
+  resumeOption,
+  type RunFlags,
+} from "../run-options.ts";
 
 interface PackFlags extends RunFlags {
   readonly layout: string;

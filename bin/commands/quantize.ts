@@ -2,7 +2,15 @@
 import { Command } from "commander";
 import { defaultOutput } from "../default-output.ts";
 import * as options from "../options.ts";
-import { addPlanOptions, planRequestOf, requestName, type PlanFlags, type PlanRequest } from "../plan-options.ts";
+import {
+  addPlanOptions,
+  openOptionsOf,
+  planRequestOf,
+  requestName,
+  type MixRequest,
+  type PlanFlags,
+  type PlanRequest,
+} from "../plan-options.ts";
 import {
   addBudgetOptions,
   addRunOptions,
@@ -16,8 +24,11 @@ import {
 import { addCalibrationOptions, calibrationOf, type CalibrationFlags } from "../calibration-options.ts";
 import { addConversionEvaluationOptions, conversionEvaluationOf, type EvalFlags } from "../evaluation-options.ts";
 import { addSideFileOptions, type SideFlags } from "../side-file-options.ts";
+import type { Sensitivity } from "../../src/calibrate/sensitivity.types.ts";
 import type { Engine } from "../../src/engine/start-engine.ts";
+import type { ConversionOptions } from "../../src/jobs/conversion.types.ts";
 import type { ConversionEvaluation } from "../../src/jobs/evaluate-conversion.ts";
+import type { Model } from "../../src/read/model.ts";
 import { toolVersion } from "../../src/text/version.ts";
 
 interface QuantizeFlags extends RunFlags, PlanFlags, SideFlags, CalibrationFlags, EvalFlags {
@@ -44,7 +55,7 @@ async function convert(
   evaluation: ConversionEvaluation | undefined,
   engine: Engine,
 ): Promise<void> {
-  const [{ onEngine }, { planRequest }, { withReport }, { convertModel }] = await Promise.all([
+  const [{ onEngine }, { planRequest }, { withSideFiles }, { convertModel }] = await Promise.all([
     import("../convert.ts"),
     import("../plan-request.ts"),
     import("../side-files.ts"),
@@ -52,22 +63,45 @@ async function convert(
   ]);
   const output = flags.output ?? defaultOutput(input, requestName(request));
   // What a recipe says of the run gives way to options of the command line.
-  const { effort, compat, calibration: statedCalibration } = request.kind === "export" ? {} : request;
+  const { effort, compat, calibration: statedCalibration } = request.kind === "scheme" ? request : {};
   const calibration = calibrationOf(flags, statedCalibration);
   const stated = { ...(effort && { effort }), ...(compat && { compat }) };
   const { manifest: manifestFile } = flags;
-  const options = {
-    ...stated,
-    ...conversionOptionsOf(flags),
-    ...(manifestFile && { manifestFile }),
-    ...(calibration && { calibration }),
-    ...(evaluation && { evaluation }),
-    input,
-    output,
-  };
-  await withReport(flags, () =>
-    onEngine(flags, (run) => convertModel({ ...options, ...run }, (model) => planRequest(model, request), engine)),
+  await withSideFiles(flags, () =>
+    onEngine(flags, (run) => {
+      const options = {
+        ...stated,
+        ...conversionOptionsOf(flags),
+        ...openOptionsOf(flags),
+        ...(manifestFile && { manifestFile }),
+        ...(calibration && { calibration }),
+        ...(evaluation && { evaluation }),
+        ...run,
+        input,
+        output,
+      };
+      const plan = (model: Model) =>
+        planRequest(model, request, (mix) => measure(model, mix, options, engine), options);
+      return convertModel(options, plan, engine);
+    }),
   );
+}
+
+/** What a mix is made from, measured on the text that the calibration has too. */
+async function measure(
+  model: Model,
+  { candidates, options: { imatrix, allowRequantize } }: MixRequest,
+  { calibration, ...run }: ConversionOptions,
+  engine: Engine,
+): Promise<Sensitivity> {
+  const { sensitivityOf } = await import("../../src/jobs/measure-sensitivity.ts");
+  const { tokens: _, ...text } = calibration ?? {};
+  const choices = {
+    ...(candidates && { candidates }),
+    ...(imatrix && { imatrix }),
+    ...(allowRequantize && { allowRequantize }),
+  };
+  return sensitivityOf(model, { ...run, ...text, ...choices }, engine);
 }
 
 /** The program itself; the other commands are added to it. Loaded for `--help` and `--version`: imports stay light. */

@@ -1,24 +1,45 @@
-/** `quantize recipe`: a scheme as a file to edit. */
+/** `quantize recipe`: a scheme, or a mix for a size, as a file to edit. */
 import { Command } from "commander";
-import { formatRecipe } from "../../src/plan/format-recipe.ts";
-import { planConversion } from "../../src/plan/plan-conversion.ts";
-import { recipeForModel } from "../../src/plan/recipe-for-model.ts";
-import { findScheme } from "../../src/plan/recipes/schemes.ts";
+import { QuantizeError } from "../../src/errors.ts";
 import { openModel } from "../../src/open/open-model.ts";
+import { formatRecipe } from "../../src/plan/format-recipe.ts";
+import { recipeForModel } from "../../src/plan/recipe-for-model.ts";
+import type { RecipeFile } from "../../src/plan/recipes/recipe-file.types.ts";
+import { findScheme } from "../../src/plan/recipes/schemes.ts";
+import { addMixOptions, type MixFlags } from "../mix-options.ts";
 import * as options from "../options.ts";
 import { print, printJson } from "../output.ts";
+import { planRequestOf } from "../plan-options.ts";
+import { planWithoutMeasuring } from "../plan-request.ts";
+
+interface RecipeFlags extends MixFlags {
+  readonly model?: string;
+  readonly json?: boolean;
+}
+
+async function recipeOf(scheme: string | undefined, { model, json: _, ...mix }: RecipeFlags): Promise<RecipeFile> {
+  const isMixed = Object.keys(mix).length > 0;
+  if (scheme === undefined && !isMixed) {
+    throw new QuantizeError("usage", "no scheme given: for example q4_k_m (see `quantize schemes`)");
+  }
+  if (scheme !== undefined && isMixed) throw new QuantizeError("usage", "expected a scheme or a size, found both");
+  if (model === undefined) {
+    if (scheme === undefined) throw new QuantizeError("usage", "a mix is made for a model: --model <model>");
+    return { scheme: findScheme(scheme) };
+  }
+  const request = await planRequestOf({ ...mix, ...(scheme !== undefined && { scheme }) });
+  return recipeForModel(await planWithoutMeasuring(await openModel(model, { onUnknownCut: "note" }), request));
+}
 
 export function recipeCommand(): Command {
-  return new Command("recipe")
-    .description("Prints a scheme as a recipe file to edit and check in, for --recipe.")
-    .argument("<scheme>", "a scheme's name: see `quantize schemes`")
-    .option("--model <model>", "write down what the scheme means for this model, a rule for every kind of tensor")
+  const command = new Command("recipe")
+    .description("Prints a scheme, or a mix of types for a size, as a recipe file to edit and check in, for --recipe.")
+    .argument("[scheme]", "a scheme's name: see `quantize schemes`")
+    .option("--model <model>", "write down what the scheme means for this model, a rule for every kind of tensor");
+  return addMixOptions(command)
     .addOption(options.jsonOption())
-    .action(async (scheme: string, flags: { model?: string; json?: boolean }) => {
-      const recipe =
-        flags.model === undefined
-          ? { scheme: findScheme(scheme) }
-          : recipeForModel(planConversion(await openModel(flags.model), { scheme }));
+    .action(async (scheme: string | undefined, flags: RecipeFlags) => {
+      const recipe = await recipeOf(scheme, flags);
       if (flags.json) printJson(recipe);
       else print(formatRecipe(recipe));
     });

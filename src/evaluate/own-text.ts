@@ -44,6 +44,7 @@ export async function sampleWindows(
   const plan = planGeneration(model, shape, { ...options, threads: engine.pool.threads, arithmetic });
   await engine.pool.shrink(plan.threads);
   const tokens = new Int32Array(count * context);
+  report(options, 0, count * context);
   for (let first = 0; first < count; first += plan.sequences) {
     const here = Math.min(plan.sequences, count - first);
     const sequences = await runGeneration(

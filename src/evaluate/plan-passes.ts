@@ -61,7 +61,8 @@ export function planPasses(
   const { maxMemory = DEFAULT_MAX_MEMORY, logitRows: allLogitRows, logitRowBytes } = needs;
   const tokens = context * count;
   const kept = models.reduce((sum, { hyper }) => sum + headMemoryBytes(context, hyper.keyLength, hyper.valueLength), 0);
-  const perWorker = WORKER_BYTES + numericsBytes(numericsLimits(models, context, kept));
+  const angles = models.reduce((sum, { hyper }) => sum + context * hyper.rope.dimensions * 4, 0);
+  const perWorker = WORKER_BYTES + numericsBytes(numericsLimits(models, context, kept)) + angles;
   const always = PROCESS_BYTES + needs.alwaysBytes;
   const widths = models.reduce((sum, { hyper }) => sum + hyper.width, 0);
   const groupBytes = (rows: number): number =>

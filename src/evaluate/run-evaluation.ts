@@ -41,17 +41,22 @@ export interface EvaluationInput {
   readonly codedFile?: { readonly path: string; readonly byteOffset: number; readonly mode: "read" | "write" };
 }
 
-/** Runs both models over all windows. @throws QuantizeError `no-room`, `bad-data`, or what a member throws */
+/**
+ * Runs both models over all windows.
+ * @param given how the work is divided; default: as memory allows. Numbers do not depend on it
+ * @throws QuantizeError `no-room`, `bad-data`, or what a member throws
+ */
 export async function runEvaluation(
   { tested, base, arithmetic, windows, codedFile }: EvaluationInput,
   options: RunOptions,
   engine: Engine,
+  given?: PassesPlan,
 ): Promise<EvaluationRun> {
   const models = base === undefined ? [tested] : [base, tested];
   const hasBase = base !== undefined || codedFile?.mode === "read";
   const { context, count, tokens, targets } = windows;
   for (const model of models) checkWindows(model, windows);
-  const plan = planEvaluation(models, windows, { ...options, threads: engine.pool.threads, hasBase });
+  const plan = given ?? planEvaluation(models, windows, { ...options, threads: engine.pool.threads, hasBase });
   await engine.pool.shrink(plan.threads);
   const { vocabulary } = tested.weights;
   const scored = count * scoredPositions(context).count;

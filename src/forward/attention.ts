@@ -1,7 +1,9 @@
 /** The attention half of a layer: queries, keys and values, rotary positions, every head's look at what came before. */
+import { QuantizeError } from "../errors.ts";
 import { elementCount } from "../read/model.ts";
 import type { ActivationRows, ScoreRule } from "./numerics/numerics.ts";
-import { ropeTable, turnHeads } from "./numerics/rope.ts";
+import { LARGEST_ANGLE } from "./numerics/elementary.ts";
+import { ropeFrequencies, ropeTable, turnHeads, type RopeParameters } from "./numerics/rope.ts";
 import type { PassContext, PassSteps, Sequence } from "./pass.types.ts";
 import { multiplyAll } from "./projections.ts";
 import { ROWS_PER_PART, type RowSteps } from "./row-steps.ts";
@@ -24,6 +26,7 @@ export function makeAttention(context: PassContext, steps: RowSteps) {
     if (ropeAngles === undefined || first < ropeAngles.first || end > ropeAngles.first + ropeAngles.count) {
       const factors = weights.ropeFactors && vectorOf(weights.ropeFactors);
       const parameters = { ...hyper.rope, ...(factors && { factors }) };
+      checkAngles(parameters, end - 1, bench.files[0]!.path);
       ropeAngles = { first, count: end - first, table: ropeTable(parameters, first, end - first) };
     }
     return ropeAngles;
@@ -136,4 +139,15 @@ export function makeAttention(context: PassContext, steps: RowSteps) {
     yield* addProjected(layer.attentionOutput, buffers.attended, rows, layer.postAttentionNorm);
     return input;
   };
+}
+
+/** Scales and factors come from the file: with hostile ones angles grow beyond what sine and cosine are exact for. */
+function checkAngles(parameters: RopeParameters, position: number, path: string): void {
+  const largest = ropeFrequencies(parameters).reduce((most, f) => Math.max(most, Math.abs(f)), 0) * position;
+  if (largest <= LARGEST_ANGLE) return;
+  throw new QuantizeError(
+    "unsupported",
+    `${path}: rotary positions: position ${position} turns by ${largest} radians, expected at most ${LARGEST_ANGLE} ` +
+      `(keys *.rope.*, tensor rope_freqs.weight)`,
+  );
 }

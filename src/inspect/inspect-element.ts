@@ -148,7 +148,7 @@ export async function inspectElement(
     pack(layout, rowMajor, packed, layout.rowsPerGroup, rowBytes);
     const tensorOffset = groupStart * rowBytes;
     const [extent] = tensor.extents;
-    const isInPlace = layoutName === tensor.layout && tensor.extents.length === 1 && tensor.rotaryHeads === undefined;
+    const isInPlace = layoutName === tensor.layout && tensor.extents.length === 1 && tensor.parts === undefined;
 
     const parts = locate(layout, rowBytes, fullRow, column).parts.map((part): ElementBits => {
       const stored = bitsAt(packed, part.byteOffset - tensorOffset, part.bit, part.bits);

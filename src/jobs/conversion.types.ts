@@ -127,6 +127,8 @@ export interface ConversionReport {
   readonly plannedMemory: number;
   /** Things people should know, a sentence each: the plan's, and what was found in the output's place. */
   readonly warnings: readonly string[];
+  /** How a mix for a size came to be, in a sentence. */
+  readonly mixed?: string;
   readonly seconds: number;
 }
 

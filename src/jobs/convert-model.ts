@@ -14,6 +14,8 @@ import { openModel } from "../open/open-model.ts";
 export interface ConvertOptions extends ConversionOptions {
   readonly input: string;
   readonly output: string;
+  /** How text is cut (`tokenizer.ggml.pre`), where the input is a Hugging Face folder; default: as its files say. */
+  readonly preTokenizer?: string;
 }
 
 /**
@@ -23,15 +25,16 @@ export interface ConvertOptions extends ConversionOptions {
  */
 export async function convertModel(
   options: ConvertOptions,
-  plan: (model: Model) => Plan,
+  plan: (model: Model) => Plan | Promise<Plan>,
   engine: Engine,
   steps: readonly ConversionStep[] = [],
 ): Promise<ConversionReport> {
+  const { preTokenizer } = options;
   return withFileLog(async () => {
     announce(options, "open");
-    const model = await openModel(options.input);
+    const model = await openModel(options.input, preTokenizer === undefined ? {} : { preTokenizer });
     announce(options, "plan");
-    const planned = plan(model);
+    const planned = await plan(model);
     const all = [...(await conversionSteps(planned, options.output, options)), ...steps];
     return runConversion(planned, options.output, options, engine, all);
   });

@@ -150,12 +150,17 @@ async function withErrors(
   });
 }
 
+/** Opens a model whose vocabulary need not be complete. */
+function openForLooking(path: string): Promise<Model> {
+  return openModel(path, { onUnknownCut: "note" });
+}
+
 /**
  * Compares two model files, quantized or not.
  * @throws QuantizeError when one cannot be opened or read
  */
 export async function diffModels(options: DiffOptions): Promise<ModelDifference> {
-  const [a, b] = await Promise.all([openModel(options.a), openModel(options.b)]);
+  const [a, b] = await Promise.all([openForLooking(options.a), openForLooking(options.b)]);
   const [left, right]: [Opened, Opened] = [
     { model: a, fds: openModelFiles(a.files) },
     { model: b, fds: openModelFiles(b.files) },

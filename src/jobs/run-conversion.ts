@@ -221,6 +221,7 @@ function reportOf(
     threads: memory.threads,
     plannedMemory: memory.peakBytes,
     seconds: 0,
+    ...(plan.mixed !== undefined && { mixed: plan.mixed }),
     ...found,
     warnings: [...plan.warnings, ...outOfRange, ...notes, ...(found.warnings ?? [])],
   };

@@ -27,7 +27,7 @@ export async function verify(options: VerifyOptions): Promise<VerificationReport
   return withEngine(options, async (engine) => {
     announce(options, "open");
     const model = await openModel(options.input);
-    const original = await openModel(options.against ?? (await findOriginal(model)));
+    const original = await openModel(options.against ?? (await findOriginal(model)), { onUnknownCut: "note" });
     return runComparison(model, original, options, engine);
   });
 }

@@ -38,6 +38,15 @@ function chooserOf(line: Rule | undefined, { codec }: Tensor): Chooser {
   return line.from === undefined ? { by: "mix" } : { by: "stored-type", codec };
 }
 
+/**
+ * True for blocks that a folder's own training made (gpt-oss in mxfp4): a scheme of floats moves them as they are, as
+ * llama.cpp's converter does. Floats would be larger and no better; who wants them says `allowRequantize`.
+ */
+export function isMoved(model: Model, { codec }: Tensor, recipe: Recipe, { allowRequantize }: PlanOptions): boolean {
+  const [stored, wanted] = [findFormat(codec)?.kind, findFormat(recipe.type)?.kind];
+  return model.format === "safetensors" && stored === "uniform" && wanted === "float" && !allowRequantize;
+}
+
 /** Refuses to lose quality twice without being told to. */
 function checkSource(tensor: Tensor, codec: string, allowRequantize: boolean): void {
   if (codec === tensor.codec) return;
@@ -144,6 +153,8 @@ export function chooseTypes(model: Model, tensors: readonly Tensor[], options: P
     const isTiedOutput = role === "token_embd" && facts.isTied && !options.pure;
     if (isTiedOutput && outputType !== undefined)
       return { ...request, type: outputType, chooser: { by: "output-type" } };
+    if (isMoved(model, tensor, recipe, options))
+      return { ...request, type: "keep", chooser: { by: "stored-type", codec: tensor.codec } };
     const line = recipe.rules[byScheme(tensor)];
     return {
       layout: user?.layout ?? line?.layout ?? layout,

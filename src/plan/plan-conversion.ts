@@ -10,7 +10,7 @@ import { rowCount, sliceCount, type Model, type Tensor } from "../read/model.ts"
 import { padTo } from "../read/gguf/gguf-types.ts";
 import { storedBytes } from "../read/read-tensor.ts";
 import { recipeOf } from "./apply-recipe.ts";
-import { chooseTypes } from "./choose-types.ts";
+import { chooseTypes, isMoved } from "./choose-types.ts";
 import type { TypeChoice } from "./adapt-to-shape.ts";
 import { alignmentOf, outputMetadata } from "./output-metadata.ts";
 import { overrideMetadata } from "./kv-override.ts";
@@ -93,7 +93,8 @@ export function planConversion(model: Model, options: PlanOptions): Plan {
   // Types are decided in the order of the output, because some rules count tensors.
   const ordered = options.keepSplit ? inStoredOrder(model.tensors) : inOutputOrder(model.tensors);
   const { choices, recipe, rules, ruleHits } = chooseTypes(model, ordered, options);
-  const fileType = recipe.fileType ?? (recipe.type === "keep" ? "keep" : undefined);
+  const hasMoved = ordered.some((tensor) => isMoved(model, tensor, recipe, options));
+  const fileType = hasMoved ? "keep" : (recipe.fileType ?? (recipe.type === "keep" ? "keep" : undefined));
   const isCopied = choices.every(({ tensor, codec }) => codec === tensor.codec);
   const stated = outputMetadata(model.metadata, { fileType, imatrix, isCopied });
   const metadata = overrideMetadata(stated, options.overrideKv ?? []);

@@ -16,13 +16,18 @@ export function planHash({ tensors, metadata, alignment, fileCount, recipe }: Pl
   const add = (value: unknown): void => void hash.update(`${JSON.stringify(value)}\n`);
   add({ facts, recipe, alignment, fileCount });
   for (const { tensor, codec, layout, tables, tablesFrom, importance, file, byteOffset, byteLength } of tensors) {
-    const { name, shape, codec: from, layout: order, rotaryHeads } = tensor;
-    add([name, shape, from, order, rotaryHeads, codec, layout, tables, tablesFrom, file, byteOffset, byteLength]);
+    const { name, shape, codec: from, layout: order, parts } = tensor;
+    add([name, shape, from, order, codec, layout, tables, tablesFrom, file, byteOffset, byteLength]);
+    if (parts !== undefined) add(JSON.stringify(parts, withoutPlace));
     if (importance !== undefined) hash.update(bytesOf(importance));
   }
   addMetadata(metadata, add, (bytes) => void hash.update(bytes));
   return hash.digest("hex").slice(0, 16);
 }
+
+/** Where a source's bytes lie is no matter of the plan: the same weights may be in other files. */
+const withoutPlace = (key: string, value: unknown): unknown =>
+  key === "file" || key === "byteOffset" ? undefined : value;
 
 const bytesOf = ({ buffer, byteOffset, byteLength }: ArrayBufferView): Uint8Array =>
   new Uint8Array(buffer, byteOffset, byteLength);

@@ -70,4 +70,6 @@ export interface Plan {
   readonly ruleHits: readonly RuleHits[];
   /** Things people should know, a sentence each. */
   readonly warnings: readonly string[];
+  /** How a mix for a size came to be, in a sentence. */
+  readonly mixed?: string;
 }

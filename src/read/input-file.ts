@@ -90,7 +90,7 @@ export function* readLines(path: string): Generator<string> {
   try {
     const buffer = Buffer.alloc(MAX_LINE_BYTES);
     let filled = 0;
-    for (let position = 0; position < file.byteLength; ) {
+    for (let position = 0; position < file.byteLength;) {
       const count = readSync(fd, buffer, filled, buffer.length - filled, position);
       if (count === 0) return;
       position += count;

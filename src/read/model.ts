@@ -4,6 +4,7 @@
  */
 import type { Codebook } from "../../codecs/codec.ts";
 import type { InputFile } from "./input-file.ts";
+import type { Extent, Part } from "./stored-array.types.ts";
 
 /** GGUF value types, under the names of the specification. */
 export type MetadataType =
@@ -37,16 +38,6 @@ export type MetadataValue =
 /** Key-value pairs in file order. */
 export type Metadata = Map<string, MetadataValue>;
 
-/** A run of bytes in one of the model's files. */
-export interface Extent {
-  /** Index into `Model.files`. */
-  readonly file: number;
-  readonly byteOffset: number;
-  readonly byteLength: number;
-  /** The bytes themselves, for the few that are in no file (rotary factors computed from a config). */
-  readonly bytes?: Uint8Array;
-}
-
 /** One tensor: what it is and where its bytes lie. */
 export interface Tensor {
   readonly name: string;
@@ -58,13 +49,13 @@ export interface Tensor {
   readonly layout: string;
   /** Learned tables of a codebook tensor: one per slice (2-D matrix) of the tensor. */
   readonly codebooks?: readonly Codebook[];
-  /** The tensor's bytes, in order; more than one when experts or shards are put together. */
+  /** The bytes it is made of. Without `parts` they are its bytes, in order; more than one when shards are put together. */
   readonly extents: readonly Extent[];
   /**
-   * Heads of a query or key projection whose rows must be reordered from Hugging Face's rotary convention (first
-   * half, second half) to ggml's (pairs): row `h*d + 2*i + j` is read from row `h*d + j*d/2 + i`, d = rows/heads.
+   * How its elements come from these bytes, where they do not lie there in order or are yet to be computed: views on
+   * stored arrays, one behind the other. Then `codec` is the one in which they arrive.
    */
-  readonly rotaryHeads?: number;
+  readonly parts?: readonly Part[];
 }
 
 /** Formats of files that checkpoints are read from. */

@@ -31,6 +31,7 @@ export function conversionFacts(report: ConversionReport): readonly (readonly [t
   return [
     ["weights", `${formatCount(totals.weights)} in ${totals.tensors} tensors, ${totals.encodedTensors} encoded`],
     ["size", size],
+    ...(report.mixed === undefined ? [] : [["mixed", report.mixed] as const]),
     ["error", errorFact(report)],
     ...(report.evaluation === undefined ? [] : [["model", evaluationFact(report.evaluation)] as const]),
     ["time", `${formatDuration(seconds)}${rate}, ${formatThings(threads, "thread")}`],

@@ -102,7 +102,7 @@ function codebookTable(codebooks: readonly InspectedCodebook[]): string {
 }
 
 async function readCodebooks(path: string): Promise<readonly InspectedCodebook[]> {
-  const model = await openModel(path);
+  const model = await openModel(path, { onUnknownCut: "note" });
   const found: InspectedCodebook[] = [];
   for (const tensor of model.tensors.filter(hasCodebooks)) {
     if (found.length >= MAX_CODEBOOKS) break;

@@ -40,6 +40,8 @@ export interface PlanSummary {
   readonly encodings: readonly EncodingShare[];
   readonly ruleHits: readonly RuleHits[];
   readonly warnings: readonly string[];
+  /** How a mix for a size came to be, in a sentence. */
+  readonly mixed?: string;
   /** In output order. */
   readonly tensors: readonly PlannedTensor[];
 }
@@ -76,6 +78,7 @@ export function summarizePlan(plan: Plan, memory: MemoryPlan): PlanSummary {
     peakMemory: memory.peakBytes,
     encodings: encodingShares(tensors),
     ruleHits: plan.ruleHits,
+    ...(plan.mixed !== undefined && { mixed: plan.mixed }),
     warnings: plan.warnings,
     tensors,
   };

@@ -32,6 +32,7 @@ export function planText(plan: PlanSummary, options: TableOptions = {}): string 
   const total =
     `${colours.bold("total")}   ${formatCount(plan.weights)} weights in ${plan.tensors.length} tensors, ` +
     `${formatBits(plan.bitsPerWeight)} bits per weight\n` +
+    (plan.mixed === undefined ? "" : `${colours.bold("mixed")}   ${plan.mixed}\n`) +
     `${colours.bold("bytes")}   ${formatBytes(plan.sourceBytes)} -> ${formatBytes(plan.bytes)} ` +
     `(${formatPercent(plan.bytes / plan.sourceBytes)}), as much of disk\n` +
     `${colours.bold("memory")}  up to ${formatBytes(plan.peakMemory)} with ${formatThings(plan.threads, "thread")}`;

@@ -8,13 +8,14 @@ import { openOutputFiles, type OutputFiles, type OutputRun } from "./output-file
 import type { OutputHeader } from "./output-header.ts";
 import { writeParts } from "./write-all.ts";
 
-/** A file of the output, before it has its name. */
-export interface FileInTheMaking extends NamedFile {
-  /** Position of the data section. */
+/** Where a file's data section begins, and how long the whole file is: header and padding included. */
+export interface FileSize {
   readonly dataStart: number;
-  /** Of the whole file, header and padding included. */
   readonly byteLength: number;
 }
+
+/** A file of the output, before it has its name. */
+export interface FileInTheMaking extends NamedFile, FileSize {}
 
 export interface OutputSet extends OutputFiles {
   readonly files: readonly FileInTheMaking[];
@@ -24,18 +25,24 @@ export interface OutputSet extends OutputFiles {
   writeHeaders(headers: readonly Uint8Array[]): void;
 }
 
+/** The size of each file of a plan's output. */
+export function planFileSizes({ tensors, fileCount, alignment }: Plan, header: OutputHeader): FileSize[] {
+  const dataBytes = new Array<number>(fileCount).fill(0);
+  for (const { file, byteLength } of tensors) dataBytes[file]! += padTo(byteLength, alignment);
+  return dataBytes.map((bytes, i) => {
+    const dataStart = header.files[i]!.byteLength;
+    return { dataStart, byteLength: dataStart + bytes };
+  });
+}
+
 /**
  * Makes the temporary files of a plan's output.
  * @param path as the user gave it: with several files it is what their names are made from
  * @throws QuantizeError `output-exists`, `io`, `no-room`, and what the journal's `check` throws
  */
 export function openOutputSet(plan: Plan, header: OutputHeader, path: string, run: OutputRun): OutputSet {
-  const dataBytes = new Array<number>(plan.fileCount).fill(0);
-  for (const { file, byteLength } of plan.tensors) dataBytes[file]! += padTo(byteLength, plan.alignment);
-  const planned = outputPaths(path, plan.fileCount).map((filePath, i) => {
-    const dataStart = header.files[i]!.byteLength;
-    return { path: filePath, dataStart, byteLength: dataStart + dataBytes[i]! };
-  });
+  const sizes = planFileSizes(plan, header);
+  const planned = outputPaths(path, plan.fileCount).map((filePath, i) => ({ path: filePath, ...sizes[i]! }));
   const byteLength = planned.reduce((sum, file) => sum + file.byteLength, 0);
   // The disk must have room for all of them.
   const outputs = openOutputFiles(

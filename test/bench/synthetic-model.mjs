@@ -65,7 +65,12 @@ function makePool() {
 
 function metadata(layers) {
   const u32 = (value) => ({ type: "uint32", value });
-  const tokens = Array.from({ length: VOCABULARY }, (_, i) => (i < 3 ? ["<unk>", "<s>", "</s>"][i] : `\u2581w${i}`));
+  // Any text is written in the bytes' tokens.
+  const special = ["<unk>", "<s>", "</s>"];
+  const bytes = Array.from({ length: 256 }, (_, i) => `<0x${i.toString(16).toUpperCase().padStart(2, "0")}>`);
+  const words = Array.from({ length: VOCABULARY - 259 }, (_, i) => `\u2581w${i}`);
+  const tokens = [...special, ...bytes, ...words];
+  const types = [2, 3, 3, ...bytes.map(() => 6), ...words.map(() => 1)];
   return new Map([
     ["general.architecture", { type: "string", value: "llama" }],
     ["general.name", { type: "string", value: "synthetic" }],
@@ -82,12 +87,10 @@ function metadata(layers) {
     ["tokenizer.ggml.model", { type: "string", value: "llama" }],
     ["tokenizer.ggml.tokens", { type: "array", elementType: "string", values: tokens }],
     ["tokenizer.ggml.scores", { type: "array", elementType: "float32", values: tokens.map((_, i) => -i) }],
-    [
-      "tokenizer.ggml.token_type",
-      { type: "array", elementType: "int32", values: tokens.map((_, i) => (i < 3 ? 3 : 1)) },
-    ],
+    ["tokenizer.ggml.token_type", { type: "array", elementType: "int32", values: types }],
     ["tokenizer.ggml.bos_token_id", u32(1)],
     ["tokenizer.ggml.eos_token_id", u32(2)],
+    ["tokenizer.ggml.unknown_token_id", u32(0)],
   ]);
 }
 

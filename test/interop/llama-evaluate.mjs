@@ -3,7 +3,7 @@
  *
  *   node llama-evaluate.mjs '{"model": ..., "text": "file.txt", "reference": "f16.gguf", "windows": 5, "prompt": "Once"}'
  *
- * Windows of 128 tokens, the second half scored, as llama-perplexity does. The last line of stdout is
+ * Windows of 128 tokens, scored as llama-perplexity does: the tokens behind the first 65. The last line of stdout is
  * `{ perplexity, klDivergence, greedy }`.
  */
 import { readFileSync } from "node:fs";
@@ -37,9 +37,9 @@ async function predictions(model, tokens) {
     await sequence.clearHistory();
     const input = tokens
       .slice(start, start + WINDOW - 1)
-      .map((token, i) => (i + 1 >= WINDOW / 2 ? [token, { generateNext: { probabilities: true } }] : token));
+      .map((token, i) => (i >= WINDOW / 2 ? [token, { generateNext: { probabilities: true } }] : token));
     const output = await sequence.controlledEvaluate(input);
-    for (let i = WINDOW / 2 - 1; i < WINDOW - 1; i++) {
+    for (let i = WINDOW / 2; i < WINDOW - 1; i++) {
       found.push({ token: tokens[start + i + 1], probabilities: output[i].next.probabilities });
     }
   }

@@ -144,6 +144,15 @@ export function llamaTokenize(model: string, texts: readonly string[]): LlamaVoc
   }
 }
 
+/** What a model predicts behind token ids: a probability for each token. Its file must have a vocabulary, any. */
+export function llamaPredict(options: { readonly model: string; readonly ids: readonly number[] }): readonly number[] {
+  const child = run("llama-predict.mjs", options);
+  const last = child.stdout.trimEnd().split("\n").at(-1) ?? "";
+  if (child.status !== 0 || !last.startsWith("["))
+    throw new Error(`llama.cpp could not evaluate ${options.model}: ${child.stderr.slice(-2000)}`);
+  return JSON.parse(last) as number[];
+}
+
 function run(script: string, params: object) {
   return spawnSync(process.execPath, [join(here, script), JSON.stringify(params)], {
     encoding: "utf8",

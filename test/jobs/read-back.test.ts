@@ -73,7 +73,8 @@ test("steps see the written tensors in turn, and what they say is in manifest an
     manifestDraft: { provenance: { judged: "ten letter" } },
     run: async ({ plan, files, results, codebooks }) => {
       expect([results.length, codebooks.length]).toEqual([plan.tensors.length, plan.tensors.length]);
-      expect(readdirSync(folder)).toHaveLength(files.length);
+      // And the journal.
+      expect(readdirSync(folder)).toHaveLength(files.length + 1);
       seen.push("first");
       return { manifest: { provenance: { judged: "good" } }, report: { warnings: ["as expected"] } };
     },

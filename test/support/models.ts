@@ -13,12 +13,26 @@ export interface ModelShape {
   readonly valueHeads: number;
   /** At least 259: three special tokens and one for each byte. */
   readonly vocabulary?: number;
+  /** Rows of the embedding and the output, when not as many as the vocabulary has tokens. */
+  readonly rows?: number;
   /** Stacked experts; a token uses two of them. */
   readonly experts?: number;
   /** No `output.weight`. */
   readonly isTied?: boolean;
   /** Queries, keys and values in one tensor, as in falcon and phi. */
   readonly isFused?: boolean;
+  /** Elements of a head, when not `width / heads`. */
+  readonly headLength?: number;
+  /** Projections that have biases: `attn_q`, ... */
+  readonly biases?: readonly string[];
+  /** A norm for each head of queries and keys. */
+  readonly hasHeadNorms?: boolean;
+  /** Divisors of the rotary frequencies, as Llama 3 has them. */
+  readonly hasRopeFactors?: boolean;
+  /** Norm weights that are not all ones. */
+  readonly hasUnevenNorms?: boolean;
+  /** Further keys, under the architecture's name; numbers are f32 but for lengths, counts and windows. */
+  readonly keys?: Readonly<Record<string, number | string>>;
   /** Only these layers have tensors: enough for a quantizer, and small with many layers. */
   readonly presentLayers?: readonly number[];
   /** Type of the matrices; vectors are f32. */
@@ -30,19 +44,29 @@ const DEFAULT_VOCABULARY = 288;
 
 /** Names and shapes of all tensors, in the order in which converters write them. */
 export function tensorShapes(shape: ModelShape): [name: string, shape: number[]][] {
-  const { width, feedForward, heads, valueHeads, experts = 0, vocabulary = DEFAULT_VOCABULARY } = shape;
-  const valueWidth = (width / heads) * valueHeads;
+  const { width, feedForward, heads, valueHeads, experts = 0 } = shape;
+  const vocabulary = shape.rows ?? shape.vocabulary ?? DEFAULT_VOCABULARY;
+  const headLength = shape.headLength ?? width / heads;
+  const queryWidth = headLength * heads;
+  const valueWidth = headLength * valueHeads;
   const list: [string, number[]][] = [["token_embd.weight", [width, vocabulary]]];
   for (const i of shape.presentLayers ?? Array.from({ length: shape.layers }, (_, index) => index)) {
-    const layer = (name: string, ...dims: number[]) => list.push([`blk.${i}.${name}.weight`, dims]);
+    const layer = (name: string, ...dims: number[]) => {
+      list.push([`blk.${i}.${name}.weight`, dims]);
+      if (shape.biases?.includes(name)) list.push([`blk.${i}.${name}.bias`, [dims[1]!]]);
+    };
     layer("attn_norm", width);
     if (shape.isFused) layer("attn_qkv", width, width + 2 * valueWidth);
     else {
-      layer("attn_q", width, width);
+      layer("attn_q", width, queryWidth);
       layer("attn_k", width, valueWidth);
       layer("attn_v", width, valueWidth);
     }
-    layer("attn_output", width, width);
+    if (shape.hasHeadNorms) {
+      layer("attn_q_norm", headLength);
+      layer("attn_k_norm", headLength);
+    }
+    layer("attn_output", queryWidth, width);
     layer("ffn_norm", width);
     if (experts > 0) {
       layer("ffn_gate_inp", width, experts);
@@ -55,6 +79,7 @@ export function tensorShapes(shape: ModelShape): [name: string, shape: number[]]
       layer("ffn_down", feedForward, width);
     }
   }
+  if (shape.hasRopeFactors) list.push(["rope_freqs.weight", [headLength / 2]]);
   list.push(["output_norm.weight", [width]]);
   if (!shape.isTied) list.push(["output.weight", [width, vocabulary]]);
   return list;
@@ -93,13 +118,24 @@ export function modelMetadata(shape: ModelShape): Metadata {
   u32("feed_forward_length", shape.feedForward);
   u32("attention.head_count", shape.heads);
   u32("attention.head_count_kv", shape.valueHeads);
-  u32("rope.dimension_count", shape.width / shape.heads);
+  const headLength = shape.headLength ?? shape.width / shape.heads;
+  u32("rope.dimension_count", headLength);
+  if (shape.headLength !== undefined) {
+    u32("attention.key_length", headLength);
+    u32("attention.value_length", headLength);
+  }
   u32("vocab_size", vocabulary);
   for (const key of ["layer_norm_rms_epsilon", "layer_norm_epsilon"])
     metadata.set(`${architecture}.attention.${key}`, { type: "float32", value: Math.fround(1e-5) });
   if (shape.experts !== undefined) {
     u32("expert_count", shape.experts);
     u32("expert_used_count", 2);
+    u32("expert_feed_forward_length", shape.feedForward);
+  }
+  for (const [key, value] of Object.entries(shape.keys ?? {})) {
+    const isCount = /(length|count|window)$/.test(key);
+    const type = typeof value === "string" ? "string" : isCount ? "uint32" : "float32";
+    metadata.set(`${architecture}.${key}`, { type, value: type === "float32" ? Math.fround(Number(value)) : value });
   }
   for (const [key, value] of vocabularyMetadata(vocabulary)) metadata.set(key, value);
   return metadata;
@@ -227,19 +263,23 @@ export function writeGguf(path: string, metadata: Metadata, tensors: readonly Gg
   writeFileSync(path, Buffer.concat(file.parts));
 }
 
+function tensorWeights(name: string, count: number, columns: number, seed: number, shape: ModelShape): Float32Array {
+  if (name === "rope_freqs.weight") return Float32Array.from({ length: count }, (_, i) => 1 + (i * 7) / count);
+  if (!name.includes("norm")) return randomWeights(count, seed, 0.5 / Math.sqrt(columns));
+  return shape.hasUnevenNorms ? randomWeights(count, seed, 0.2).map((x) => 1 + x) : new Float32Array(count).fill(1);
+}
+
 /** Writes a model of that shape with weights from the seed. */
-export function writeModel(path: string, shape: ModelShape, seed = 1): void {
+export function writeModel(path: string, shape: ModelShape, seed = 1, metadata = modelMetadata(shape)): void {
   const tensors = tensorShapes(shape).map(([name, dims], index): GgufTensor => {
     const codec = dims.length === 1 ? "f32" : (shape.codec ?? "f16");
     const count = dims.reduce((product, n) => product * n, 1);
-    const weights = name.includes("norm")
-      ? new Float32Array(count).fill(1)
-      : randomWeights(count, seed * 1000 + index, 0.5 / Math.sqrt(dims[0]!));
+    const weights = tensorWeights(name, count, dims[0]!, seed * 1000 + index, shape);
     const bytes = new Uint8Array(count * BYTES[codec]);
     resolveCodec(codec).encode!(weights, bytes, { rowLength: dims[0]! });
     return { name, shape: dims, type: GGML_TYPES[codec], bytes };
   });
-  writeGguf(path, modelMetadata(shape), tensors);
+  writeGguf(path, metadata, tensors);
 }
 
 /** One entry of an importance matrix. */

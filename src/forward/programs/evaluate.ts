@@ -87,6 +87,7 @@ function progressOf({ models, targets, context }: EvaluateSetup, team: Team, rep
     for (const model of work) done += rows * weightsOf(model);
     if (team.rank === 0) report({ done, of, step } satisfies StepNote);
   };
+  say("embedding", 0, () => 0);
   return {
     layer: (index: number, rows: number) =>
       say(`layer ${index + 1} of ${layers}`, rows, (model) => model.layers[index]!),

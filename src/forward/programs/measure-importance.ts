@@ -58,6 +58,7 @@ export function measureImportance(
   const work = passWork(hyper, weights);
   const of = tokens.length * layersWork(work);
   let done = 0;
+  if (team.rank === 0) report({ done, of, step: "embedding" } satisfies StepNote);
 
   for (let step = 0; step <= hyper.layers + Number(withOutput); step++) {
     for (let first = 0; first < windows; first += groupWindows) {

@@ -42,6 +42,11 @@ export function openSafetensorsFile(path: string): SafetensorsSet {
   return joinFiles([path]);
 }
 
+/** Opens files that belong together without an index that says so. @throws QuantizeError for a tensor in two of them */
+export function openSafetensorsFiles(paths: readonly string[]): SafetensorsSet {
+  return joinFiles(paths);
+}
+
 /**
  * Opens the files of an index, which must hold exactly the tensors that it lists.
  * @throws QuantizeError `io` naming the missing file, `bad-format` naming the tensor
@@ -119,18 +124,26 @@ function checkPlaces(
   throw new QuantizeError("bad-format", `${indexPath}: tensor ${quote(missing)} is not in ${file}`);
 }
 
+function unsupported(set: SafetensorsSet, entry: PlacedEntry, what: string): QuantizeError {
+  return new QuantizeError("unsupported", `${set.files[entry.file]!.path}: tensor ${quote(entry.name)}: ${what}`);
+}
+
+/** The codec of an entry's dtype. @throws QuantizeError `unsupported` for dtypes that cannot be converted */
+export function codecOf(set: SafetensorsSet, entry: PlacedEntry): string {
+  const codec = DTYPE_CODECS[entry.dtype];
+  if (codec !== undefined) return codec;
+  const known = Object.keys(DTYPE_CODECS).join(", ");
+  throw unsupported(set, entry, `dtype ${entry.dtype} cannot be converted, only ${known}`);
+}
+
 /**
  * The tensor as the rest of the program sees it: shape innermost first, a codec for its dtype.
  * @throws QuantizeError `unsupported` for dtypes and shapes that a GGUF file cannot hold
  */
 export function toTensor(set: SafetensorsSet, entry: PlacedEntry, name: string): Tensor {
-  const { dtype, shape, file, byteOffset, byteLength } = entry;
-  const fail = (what: string) =>
-    new QuantizeError("unsupported", `${set.files[file]!.path}: tensor ${quote(entry.name)}: ${what}`);
-  const codec = DTYPE_CODECS[dtype];
-  if (codec === undefined) {
-    throw fail(`dtype ${dtype} cannot be converted, only ${Object.keys(DTYPE_CODECS).join(", ")}`);
-  }
+  const { shape, file, byteOffset, byteLength } = entry;
+  const fail = (what: string) => unsupported(set, entry, what);
+  const codec = codecOf(set, entry);
   if (shape.includes(0)) throw fail(`it is empty: shape [${shape.join(", ")}]`);
   if (shape.length > 4) throw fail(`${shape.length} dimensions, GGUF has at most 4`);
   return {
