@@ -15,6 +15,7 @@ import { hashJob } from "../engine/hash-tensors.ts";
 import { QuantizeError } from "../errors.ts";
 import type { Plan } from "../plan/plan.ts";
 import { sliceCount, type Model } from "../read/model.ts";
+import { storedBytes } from "../read/read-tensor.ts";
 import { toolVersion } from "../text/version.ts";
 import { formatHash } from "../verify/xxh64.ts";
 import type { OutputSet } from "../write/output-set.ts";
@@ -24,7 +25,13 @@ import { writtenModel } from "./written-model.ts";
 interface About {
   readonly tool: string;
   readonly plan: string;
-  readonly sources: readonly { readonly name: string; readonly bytes: number; readonly modified: string }[];
+  readonly sources: readonly {
+    readonly name: string;
+    readonly bytes: number;
+    readonly modified: string;
+    /** Inode, and time of the last change of anything: what no program sets. */
+    readonly state: string;
+  }[];
 }
 
 function aboutOf({ files }: Model, planHash: string): About {
@@ -32,7 +39,8 @@ function aboutOf({ files }: Model, planHash: string): About {
     tool: toolVersion(),
     plan: planHash,
     sources: files.map(({ path, byteLength, state }) => {
-      return { name: basename(path), bytes: byteLength, modified: String(state?.mtimeNs ?? "") };
+      const { mtimeNs = "", ino = "", ctimeNs = "" } = state ?? {};
+      return { name: basename(path), bytes: byteLength, modified: String(mtimeNs), state: `${ino} ${ctimeNs}` };
     }),
   };
 }
@@ -46,15 +54,22 @@ export function journalOf(model: Model, planHash: string, output: string) {
   const check = (earlier: unknown): void => {
     const difference = differenceOf(about, earlier as Partial<About>);
     if (difference === undefined) return;
-    throw new QuantizeError("incompatible", `${output}: cannot go on: ${difference}; without --resume it is begun anew`);
+    throw new QuantizeError(
+      "incompatible",
+      `${output}: cannot go on: ${difference}; without --resume it is begun anew`,
+    );
   };
   return { about, check };
 }
 
+const cannotGoOn = (output: string, why: string): QuantizeError =>
+  new QuantizeError("incompatible", `${output}: cannot go on: ${why}; without --resume it is begun anew`);
+
 /** In what two runs differ, in words. */
 function differenceOf(now: About, { tool, plan, sources = [] }: Partial<About>): string | undefined {
   if (tool !== now.tool) return `it was begun by version ${tool} of this program, this is ${now.tool}`;
-  if (sources.length !== now.sources.length) return `the source had ${sources.length} files, and has ${now.sources.length}`;
+  if (sources.length !== now.sources.length)
+    return `the source had ${sources.length} files, and has ${now.sources.length}`;
   for (const [i, { name, bytes, modified }] of now.sources.entries()) {
     const earlier = sources[i]!;
     if (earlier.name !== name) return `the source was ${earlier.name}, and is ${name}`;
@@ -72,7 +87,14 @@ export function journalLines(result: TaskResult): unknown[] {
     return [{ fit: [job, slice], tables: toText(tables), levels: toText(levels), seconds }];
   }
   return result.bands.map(({ job, index, rows, sourceHash, hash, sums, products, seconds }) => {
-    return { band: [job, index, rows], sourceHash: formatHash(sourceHash), hash: formatHash(hash), sums, products, seconds };
+    return {
+      band: [job, index, rows],
+      sourceHash: formatHash(sourceHash),
+      hash: formatHash(hash),
+      sums,
+      products,
+      seconds,
+    };
   });
 }
 
@@ -122,38 +144,84 @@ function parseLines(lines: readonly unknown[]): KnownResults {
 }
 
 /**
- * What an earlier run has done of a plan and is still so: bands are read from the temporary files and hashed.
+ * What an earlier run has done of a plan and is still so: bands are read from the temporary files and hashed. Where the
+ * source's files may hold other bytes than they did, those are read again too.
  * @returns undefined where there was no earlier run
+ * @throws QuantizeError `incompatible` naming the tensor whose source is another
  */
 export async function knownResults(
   plan: Plan,
-  { files, done }: OutputSet,
+  { files, earlier }: OutputSet,
+  planHash: string,
   options: RunOptions,
   engine: Engine,
 ): Promise<KnownResults | undefined> {
-  if (done.length === 0) return undefined;
-  const claims = withinPlan(plan, parseLines(done));
-  const model = writtenModel(plan, files[0]!.path, files, []);
-  const jobs = model.tensors.map(hashJob);
+  if (earlier === undefined) return undefined;
+  const claims = withinPlan(plan, parseLines(earlier.done));
+  const written = writtenModel(plan, files[0]!.path, files, []);
+  const hashes = await hashBands(written, claims.bands, options, engine);
+  const known = { fits: claims.fits, bands: claims.bands.filter(({ hash }, i) => hashes[i] === hash) };
+  const { sources } = aboutOf(plan.model, planHash);
+  const was = (earlier.about as About).sources;
+  if (sources.every(({ state }, i) => state === was[i]!.state)) return known;
+  return withSameSource(plan, known, files[0]!.path, options, engine);
+}
+
+/** The stored bytes of bands of a model, as hashes. */
+async function hashBands(
+  { files, tensors }: Pick<Model, "files" | "tensors">,
+  wanted: readonly BandResult[],
+  options: RunOptions,
+  engine: Engine,
+): Promise<(bigint | undefined)[]> {
+  const jobs = tensors.map(hashJob);
   const { threads, bandBytes, fitBytes } = planJobMemory(jobs, options);
   await engine.pool.shrink(threads);
-  const wanted = new Set(claims.bands.map(({ job, index }) => `${job},${index}`));
+  const places = new Set(wanted.map(({ job, index }) => `${job},${index}`));
   const module = await engine.module;
   const { bands } = await runBands(engine.pool, {
     setup: {
       backend: engine.backend,
       ...(module === undefined ? {} : { module }),
-      ...{ bandBytes, fitBytes, files: model.files, writtenFiles: [], outputPaths: [], jobs },
+      ...{ bandBytes, fitBytes, files, writtenFiles: [], outputPaths: [], jobs },
       verify: "off",
       effort: "normal",
     },
-    isWanted: (job, index) => wanted.has(`${job},${index}`),
+    isWanted: (job, index) => places.has(`${job},${index}`),
     phase: "resume",
-    jobBytes: plan.tensors.map(({ byteLength }) => byteLength),
+    jobBytes: tensors.map(storedBytes),
     ...(options.onProgress && { onProgress: options.onProgress }),
     ...(options.signal && { signal: options.signal }),
   });
-  return { fits: claims.fits, bands: claims.bands.filter(({ job, index, hash }) => bands[job]![index]?.hash === hash) };
+  return wanted.map(({ job, index }) => bands[job]![index]?.hash);
+}
+
+/**
+ * What stays known where the source's files were touched: bands, as their source still has the hash that it had. What
+ * tables were learned from has none, so tensors with tables count only when all of them is done.
+ */
+async function withSameSource(
+  { model, tensors }: Plan,
+  { bands, fits }: KnownResults,
+  output: string,
+  options: RunOptions,
+  engine: Engine,
+): Promise<KnownResults> {
+  const sources = tensors.map(({ tensor }) => tensor);
+  const hashes = await hashBands({ files: model.files, tensors: sources }, bands, options, engine);
+  const other = bands.find(({ sourceHash }, i) => hashes[i] !== sourceHash);
+  if (other !== undefined) {
+    const { name, extents } = sources[other.job]!;
+    const file = basename(model.files[extents[0]!.file]!.path);
+    throw cannotGoOn(output, `tensor ${name} is another in ${file}`);
+  }
+  const counts = new Map<number, number>();
+  for (const { job } of bands) counts.set(job, (counts.get(job) ?? 0) + 1);
+  const isWhole = (job: number): boolean => counts.get(job) === bandsOf(sources[job]!.shape).length;
+  return {
+    bands: bands.filter(({ job }) => tensors[job]!.tables === undefined || isWhole(job)),
+    fits: fits.filter(({ job }) => isWhole(job)),
+  };
 }
 
 /** Lines about tensors, bands and slices that the plan has. */

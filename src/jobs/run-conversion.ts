@@ -63,7 +63,7 @@ async function convertInto(
   const journal = { ...journalOf(plan.model, header.planHash, outputPath), resume };
   const output = openOutputSet(plan, header, outputPath, { force, journal });
   try {
-    const known = await knownResults(plan, output, options, engine);
+    const known = await knownResults(plan, output, header.planHash, options, engine);
     const convert = (known?: KnownResults) => writeTensors(plan, output, memory, known, options, engine);
     const plain = await convert(known);
     const facts = { output, memory, options, engine };

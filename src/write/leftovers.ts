@@ -41,7 +41,8 @@ export interface Resumable {
   /** The files of the output, in order. */
   readonly temporaryPaths: readonly string[];
   readonly journalPath: string;
-  /** What the journal says was done. */
+  /** What the journal says it is about, and was done. */
+  readonly about: unknown;
   readonly done: readonly unknown[];
 }
 
@@ -98,7 +99,7 @@ export function takeOver(files: readonly WantedFile[], check: (about: unknown) =
       if (from !== target && inodeOf(target) === ino) rmSync(target);
       return renamed(from!, target, mark, "partial")!;
     });
-    return { journalPath, temporaryPaths, done };
+    return { journalPath, temporaryPaths, about: head.about, done };
   }
   return undefined;
 }
@@ -115,7 +116,9 @@ function inodeOf(path: string): string | undefined {
 
 /** Where a file of an output is: under its temporary name, or under its own. */
 function findFile({ path, byteLength }: WantedFile, marked: MarkedFile | undefined): string | undefined {
-  const partial = foreignFiles(path).find((file) => file.kind === "partial" && markOf(file.path) === marked?.mark)?.path;
+  const partial = foreignFiles(path).find(
+    (file) => file.kind === "partial" && markOf(file.path) === marked?.mark,
+  )?.path;
   const place = partial ?? (inodeOf(path) === marked?.ino ? path : undefined);
   return place !== undefined && statSync(place, { throwIfNoEntry: false })?.size === byteLength ? place : undefined;
 }

@@ -12,7 +12,7 @@ import { recordPathOf } from "../read/replacement-record.ts";
 import { startFlushing, type BackgroundFlush } from "./background-flush.ts";
 import { finishNaming, giveNames } from "./give-names.ts";
 import { addToJournal } from "./journal.ts";
-import { markedFile, removeLeftovers, takeOver, type JournalHead } from "./leftovers.ts";
+import { markedFile, removeLeftovers, takeOver, type JournalHead, type Resumable } from "./leftovers.ts";
 import { takePath, type OutputOptions } from "./output-path.ts";
 import { createTemporary, letGo, removeTemporary } from "./temporary-files.ts";
 
@@ -23,7 +23,7 @@ export interface OutputFiles {
   /** What was found in their place and put in order, a sentence each. */
   readonly notes: readonly string[];
   /** What an earlier run has noted in the journal, to be looked at before it is believed. */
-  readonly done: readonly unknown[];
+  readonly earlier?: EarlierRun;
   /** Notes what is done now. Nothing without a journal. @throws QuantizeError `io` */
   note(values: readonly unknown[]): void;
   /** Tells how many bytes have been written so far, of all files. @throws QuantizeError `io` when a flush has failed */
@@ -34,6 +34,12 @@ export interface OutputFiles {
   commit(): void;
   /** Removes what has no name yet, or leaves it to a later run; to be called in any case, after `commit` too. */
   discard(): void;
+}
+
+/** A run that was cut off, by its journal. */
+export interface EarlierRun {
+  readonly about: unknown;
+  readonly done: readonly unknown[];
 }
 
 /** What is to become of an output that is not finished. */
@@ -55,7 +61,6 @@ export interface OutputRun {
 interface Making {
   readonly temporaryPaths: string[];
   readonly journalPath?: string;
-  readonly done: readonly unknown[];
 }
 
 /**
@@ -67,7 +72,8 @@ export function openOutputFiles(files: readonly Omit<OutputOptions, "force">[], 
   const targets = files.map(({ path, byteLength = 0 }) => ({ path: resolve(path), byteLength }));
   const taken: string[] = [];
   const notes: string[] = [];
-  let making: Making = { temporaryPaths: [], done: [] };
+  let making: Making = { temporaryPaths: [] };
+  let earlier: Resumable | undefined;
   let flush: BackgroundFlush | undefined;
   let hasNames = false;
   const discard = (): void => {
@@ -81,7 +87,7 @@ export function openOutputFiles(files: readonly Omit<OutputOptions, "force">[], 
     if (files.length > 1 && finishNaming(targets[0]!.path)) {
       notes.push(`${files[0]!.path}: a run that was killed had finished these files, and now they have their names`);
     }
-    const earlier = journal?.resume ? takeOver(targets, journal.check) : undefined;
+    earlier = journal?.resume ? takeOver(targets, journal.check) : undefined;
     if (earlier !== undefined) making = { ...earlier, temporaryPaths: [...earlier.temporaryPaths] };
     for (const file of files) {
       takePath({ ...file, force });
@@ -94,11 +100,11 @@ export function openOutputFiles(files: readonly Omit<OutputOptions, "force">[], 
     discard();
     throw error;
   }
-  const { temporaryPaths, journalPath, done } = making;
+  const { temporaryPaths, journalPath } = making;
   return {
     temporaryPaths,
     notes,
-    done,
+    ...(earlier && { earlier }),
     discard,
     wrote: flush.wrote,
     note(values) {
@@ -145,11 +151,11 @@ function makeFiles(targets: readonly { path: string; byteLength: number }[], { j
   };
   try {
     const temporaryPaths = targets.map(({ path, byteLength }) => make(path, { byteLength }));
-    if (journal === undefined) return { temporaryPaths, done: [] };
+    if (journal === undefined) return { temporaryPaths };
     const journalPath = make(targets[0]!.path, { kind: "journal" });
     const head: JournalHead = { files: temporaryPaths.map(markedFile), about: journal.about };
     addToJournal(journalPath, [head]);
-    return { temporaryPaths, journalPath, done: [] };
+    return { temporaryPaths, journalPath };
   } catch (error) {
     for (const path of made) removeTemporary(path);
     throw error;
