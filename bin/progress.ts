@@ -10,6 +10,7 @@ import { printable, truncateMiddle } from "../src/text/printable.ts";
 const PHASE_TEXT: Readonly<Record<Progress["phase"], string>> = {
   open: "opening",
   plan: "planning",
+  resume: "looking at what is there",
   convert: "converting",
   compare: "comparing",
   generate: "writing text",

@@ -4,7 +4,14 @@ import { pack, unpack } from "../../src/jobs/repack.ts";
 import { onEngine } from "../convert.ts";
 import { defaultOutput } from "../default-output.ts";
 import * as options from "../options.ts";
-import { addRunOptions, compatOption, conversionOptionsOf, type RunFlags } from "../run-options.ts";
+import {
+  addRunOptions,
+  compatOption,
+  conversionOptionsOf,
+  noManifestOption,
+  resumeOption,
+  type RunFlags,
+} from "../run-options.ts";
 
 interface PackFlags extends RunFlags {
   readonly layout: string;
@@ -20,7 +27,9 @@ export function packCommand(): Command {
     .requiredOption("-l, --layout <name>", "a layout, or auto:<cpu>: see `quantize layouts`")
     .option("-o, --output <file>", OUTPUT_HELP)
     .addOption(compatOption())
-    .addOption(options.forceOption());
+    .addOption(noManifestOption())
+    .addOption(options.forceOption())
+    .addOption(resumeOption());
   return addRunOptions(command).action(async (input: string, flags: PackFlags) => {
     const { layout } = flags;
     const suffix = layout
@@ -37,7 +46,9 @@ export function unpackCommand(): Command {
     .description("Puts the rows of a packed file back in order: the exact inverse of pack.")
     .argument("<file>", "a packed GGUF")
     .option("-o, --output <file>", OUTPUT_HELP.replace("<layout>", "rows"))
-    .addOption(options.forceOption());
+    .addOption(noManifestOption())
+    .addOption(options.forceOption())
+    .addOption(resumeOption());
   return addRunOptions(command).action(async (input: string, flags: Omit<PackFlags, "layout">) => {
     const output = flags.output ?? defaultOutput(input, "rows");
     await onEngine(flags, (engine) => unpack({ ...conversionOptionsOf(flags), input, output, ...engine }));

@@ -17,7 +17,7 @@ export function readEntry(set: SafetensorsSet, entry: PlacedEntry): Uint8Array {
     throw new QuantizeError("bad-format", `${placeOf(set, entry)}: ${found}`);
   }
   const bytes = new Uint8Array(byteLength);
-  const fd = openInput(path);
+  const { fd } = openInput(path);
   try {
     if (readSync(fd, bytes, 0, byteLength, byteOffset) === byteLength) return bytes;
   } catch (cause) {
