@@ -7,7 +7,7 @@ import { closeSync, existsSync, fsync, openSync } from "node:fs";
 import { resolve } from "node:path";
 import { promisify } from "node:util";
 import { giveUpOutput, noteWritten } from "../read/file-log.ts";
-import { ioError } from "../read/input-file.ts";
+import { ioError, isSystemError } from "../read/input-file.ts";
 import { recordPathOf } from "../read/replacement-record.ts";
 import { startFlushing, type BackgroundFlush } from "./background-flush.ts";
 import { finishNaming, giveNames } from "./give-names.ts";
@@ -161,7 +161,7 @@ function makeFiles(targets: readonly { path: string; byteLength: number }[], { j
     return { temporaryPaths, journalPath };
   } catch (error) {
     for (const path of made) removeTemporary(path);
-    throw error;
+    throw isSystemError(error) ? ioError(targets[0]!.path, "cannot be written", error) : error;
   }
 }
 
