@@ -2,7 +2,7 @@
 import type { RunOptions } from "../src/engine/run-options.ts";
 import type { ConversionReport, VerificationReport } from "../src/jobs/conversion.types.ts";
 import type { EvaluationReport } from "../src/jobs/evaluation.types.ts";
-import { QuantizeError } from "../src/errors.ts";
+import { exitCode, type QuantizeError } from "../src/errors.ts";
 import { conversionText } from "../src/report/conversion-text.ts";
 import { evaluationText } from "../src/report/evaluation-text.ts";
 import { verificationText } from "../src/report/verification-text.ts";
@@ -13,9 +13,9 @@ import type { RunFlags } from "./run-options.ts";
 
 type Report = ConversionReport | VerificationReport | EvaluationReport;
 
-/** The report that a missed budget brings along, so that people see which tensor it was. */
+/** The report that a missed budget or damage brings along, so that people see which tensor it was. */
 function reportOf(error: unknown): Report | undefined {
-  const cause: unknown = error instanceof QuantizeError && error.code === "budget" ? error.cause : undefined;
+  const cause: unknown = exitCode(error) === 3 ? (error as QuantizeError).cause : undefined;
   const isReport = typeof cause === "object" && cause !== null && ("tensors" in cause || "perplexity" in cause);
   return isReport ? (cause as Report) : undefined;
 }
@@ -41,7 +41,7 @@ export async function runOnEngine<T>(
   }
 }
 
-/** Runs something on the engine and prints its report. A missed budget prints the report too, and is thrown on. */
+/** Runs something on the engine and prints its report. A missed budget or damage prints the report too, and is thrown on. */
 export async function onEngine<T extends Report>(
   flags: RunFlags,
   work: (run: Pick<RunOptions, "onProgress" | "signal">) => Promise<T>,

@@ -1,10 +1,9 @@
 /** Drawings of interleaved blocks: in the terminal, as data, as a picture. */
-import { writeFileSync } from "node:fs";
 import type { Layout } from "../layouts/layout.ts";
 import { drawLayout } from "../src/inspect/draw-layout.ts";
 import { drawLayoutSvg } from "../src/inspect/draw-layout-svg.ts";
 import { printable } from "../src/text/printable.ts";
-import { writeAtomically } from "../src/write/atomic-output.ts";
+import { textSteps, writeAtomically } from "../src/write/atomic-output.ts";
 import { hasColours, print, printJson } from "./output.ts";
 
 export interface DrawingFlags {
@@ -17,8 +16,7 @@ export interface DrawingFlags {
 /** Draws a layout: its fields, and which row and weights each byte belongs to. `json`: the layout as data. */
 export async function showDrawing(layout: Layout, flags: DrawingFlags): Promise<void> {
   if (flags.svg !== undefined) {
-    const options = { path: flags.svg, inputs: [], force: flags.force ?? false };
-    await writeAtomically(options, { write: (path) => writeFileSync(path, drawLayoutSvg(layout)) });
+    await writeAtomically({ path: flags.svg, force: flags.force ?? false }, textSteps(drawLayoutSvg(layout)));
   }
   if (flags.json) {
     const { name, ...rest } = layout;

@@ -7,7 +7,8 @@ import { printJson } from "./output.ts";
 /** The exit code of a run that was interrupted, as shells count it: 128 + SIGINT. */
 export const INTERRUPTED_EXIT_CODE = 130;
 
-const BUDGET_EXIT_CODE = 3;
+/** What was measured or found missed what was asked for: the report is the result all the same. */
+const REPORTED_EXIT_CODE = 3;
 
 function line(text: string): void {
   try {
@@ -22,22 +23,30 @@ function oneLine(message: string): string {
   return printable(message.replace(/\s*\n\s*/g, "; "));
 }
 
+/** How a failure is told. */
+export interface FailureView {
+  readonly isJson: boolean;
+  /** What was done stays for a later run. */
+  readonly isResumed?: boolean;
+  readonly hint?: string;
+}
+
 /**
  * Says on stderr what failed, one line for anything foreseen and the stack for a defect; with `--json` an object with
  * `error` goes to stdout as well, so that a program that parses the result always finds JSON.
  * @returns the exit code
  */
-export function reportFailure(error: unknown, { isJson, hint }: { isJson: boolean; hint?: string }): number {
+export function reportFailure(error: unknown, { isJson, isResumed, hint }: FailureView): number {
   if (error instanceof Error && error.name === "AbortError") {
-    line("quantize: interrupted, nothing was written\n");
+    line(`quantize: interrupted, ${isResumed ? "the same command goes on from here" : "nothing was written"}\n`);
     return INTERRUPTED_EXIT_CODE;
   }
   const code = exitCode(error);
   if (error instanceof QuantizeError) {
     line(`quantize: ${oneLine(error.message)}${hint === undefined ? "" : ` (${hint})`}\n`);
     const failure = { error: { code: error.code, message: error.message, exitCode: code } };
-    // A missed budget brings its report: it is the result all the same.
-    if (isJson) printJson(code === BUDGET_EXIT_CODE ? { ...(error.cause as object | undefined), ...failure } : failure);
+    if (isJson)
+      printJson(code === REPORTED_EXIT_CODE ? { ...(error.cause as object | undefined), ...failure } : failure);
     return code;
   }
   const stack = error instanceof Error ? (error.stack ?? error.message) : String(error);

@@ -62,9 +62,9 @@ export async function localModel(input: string, flags: ModelFlags = {}): Promise
   if (address === undefined) return input;
   const [{ fetchModel }, { checkOutput }] = await Promise.all([
     import("../src/hub/fetch-model.ts"),
-    import("../src/write/atomic-output.ts"),
+    import("../src/write/output-path.ts"),
   ]);
-  if (flags.output !== undefined) checkOutput({ path: flags.output, inputs: [], force: flags.force ?? false });
+  if (flags.output !== undefined) checkOutput(flags.output, flags.force ?? false);
   return withProgress(flags, (run) => fetchModel(address, run));
 }
 

@@ -11,6 +11,7 @@ const PHASE_TEXT: Readonly<Record<Progress["phase"], string>> = {
   fetch: "fetching",
   open: "opening",
   plan: "planning",
+  resume: "looking at what is there",
   convert: "converting",
   compare: "comparing",
   generate: "writing text",

@@ -8,8 +8,10 @@ import * as options from "./options.ts";
 /** What commander collects for any command that computes. */
 export interface RunFlags extends Pick<
   ConversionOptions,
-  "threads" | "maxMemory" | "backend" | "effort" | "maxNmse" | "minCosine" | "verify" | "force" | "resume" | "compat"
+  "threads" | "maxMemory" | "backend" | "effort" | "maxNmse" | "minCosine" | "verify" | "force" | "compat" | "resume"
 > {
+  /** False with --no-manifest. */
+  readonly ownKeys?: boolean;
   readonly json?: boolean;
   readonly quiet?: boolean;
   readonly color: boolean;
@@ -38,7 +40,7 @@ export function verifyOption(): Option {
 
 /** The flags that go to the engine as they are; those that were not given stay absent. */
 export function conversionOptionsOf(flags: RunFlags): ConversionOptions {
-  const { threads, maxMemory, backend, effort, maxNmse, minCosine, verify, force, resume, compat } = flags;
+  const { threads, maxMemory, backend, effort, maxNmse, minCosine, verify, force, compat, resume, ownKeys } = flags;
   return {
     ...(threads !== undefined && { threads }),
     ...(maxMemory !== undefined && { maxMemory }),
@@ -48,14 +50,25 @@ export function conversionOptionsOf(flags: RunFlags): ConversionOptions {
     ...(minCosine !== undefined && { minCosine }),
     ...(verify !== undefined && { verify }),
     ...(force !== undefined && { force }),
-    ...(resume !== undefined && { resume }),
     ...(compat !== undefined && { compat }),
+    ...(resume !== undefined && { resume }),
+    ...(ownKeys !== undefined && { manifest: ownKeys }),
   };
 }
 
-/** For work that takes hours. */
+/** Runs that may be cut off. */
 export function resumeOption(): Option {
-  return new Option("--resume", "go on with a calibration that was interrupted, after its last finished layer");
+  return new Option(
+    "--resume",
+    "go on from what a run that was cut off has left, and leave what this one does not finish",
+  );
+}
+
+/** Files without keys of ours. Not called `manifest` inside: that is where --manifest <file> goes. */
+export function noManifestOption(): Option {
+  const option = new Option("--no-manifest", "leave our own keys out of the file: stock types in rows only");
+  option.attributeName = () => "ownKeys";
+  return option;
 }
 
 /** Programs that read interleaved types under numbers of their own. */

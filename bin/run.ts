@@ -4,6 +4,7 @@ import { CommanderError } from "commander";
 import { buildProgram, COMMANDS } from "./commands.ts";
 import { reportFailure } from "./failure.ts";
 import { QuantizeError } from "../src/errors.ts";
+import { withFileLog } from "../src/read/file-log.ts";
 import { nearestName } from "../src/text/nearest-name.ts";
 
 /** Commander's complaint in our words: one line, with the command that was meant where one is near. */
@@ -32,7 +33,7 @@ function onOutputError(error: NodeJS.ErrnoException): void {
   process.on("exit", () => (process.exitCode = code));
 }
 
-/** Runs one command line. @returns the process's exit code: 0 done, 1 failed (or `diff` found differences), 2 usage, 3 a missed budget */
+/** Runs one command line. @returns the process's exit code: 0 done, 1 failed (or `diff` found differences), 2 usage, 3 a missed budget or damage */
 export async function run(args: readonly string[]): Promise<number> {
   process.stdout.on("error", onOutputError);
   const program = await buildProgram(args);
@@ -48,11 +49,13 @@ export async function run(args: readonly string[]): Promise<number> {
   });
   for (const command of program.commands) command.copyInheritedSettings(program);
   try {
-    await program.parseAsync(args, { from: "user" });
+    await withFileLog(() => program.parseAsync(args, { from: "user" }));
     return Number(process.exitCode ?? 0);
   } catch (error) {
     const isJson = args.includes("--json");
-    if (!(error instanceof CommanderError)) return reportFailure(error, { isJson });
+    if (!(error instanceof CommanderError)) {
+      return reportFailure(error, { isJson, isResumed: args.includes("--resume") });
+    }
     // --help and --version arrive here too.
     if (error.exitCode === 0) return 0;
     return reportFailure(usageError(error, args), { isJson, hint: helpHint(args) });

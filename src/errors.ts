@@ -23,8 +23,10 @@ export type ErrorCode =
   | "output-exists"
   /** The plan does not fit the memory bound or the disk. */
   | "no-room"
-  /** A quality budget or the verification was missed: exit code 3. */
-  | "budget";
+  /** A quality bound was missed: exit code 3. */
+  | "budget"
+  /** Bytes are not those that were written: exit code 3. */
+  | "damaged";
 
 /** A failure with a code, a message for people, and the cause where there is one. */
 export class QuantizeError extends Error {
@@ -36,9 +38,9 @@ export class QuantizeError extends Error {
   }
 }
 
-/** The process's exit code for an error: 2 usage, 3 a missed budget, 1 everything else. */
+/** The process's exit code for an error: 2 usage, 3 a missed budget or damage, 1 everything else. */
 export function exitCode(error: unknown): 1 | 2 | 3 {
   if (!(error instanceof QuantizeError)) return 1;
   if (error.code === "usage" || error.code === "unknown-name") return 2;
-  return error.code === "budget" ? 3 : 1;
+  return error.code === "budget" || error.code === "damaged" ? 3 : 1;
 }

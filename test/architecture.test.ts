@@ -116,6 +116,35 @@ test("the library loads without schemas and YAML, which few need", () => {
   expect(seen.size).toBeGreaterThan(100);
 });
 
+/** Files outside of `src/write` that open files: what is opened, and why not as an input. */
+const OPENERS: Readonly<Record<string, string>> = {
+  "src/read/input-file.ts": "inputs: the only way in",
+  "src/wasm/wasm-module.ts": "our own module",
+  "src/text/version.ts": "our own package",
+  "src/engine/worker/worker.ts": "outputs in the making",
+  "src/rounding/open-bench.ts": "outputs in the making",
+  "src/rounding/journal.ts": "states of a calibration under way",
+  "src/rounding/journal-files.ts": "the journal of a calibration",
+  "src/calibrate/calibration-journal.ts": "the journal of a calibration",
+  "src/forward/streams.ts": "temporary files, for what does not fit into memory",
+  "src/forward/programs/score.ts": "logits in the making",
+  "src/evaluate/place-streams.ts": "temporary files, for what does not fit into memory",
+  "src/hub/fetch-file.ts": "files on their way into the cache",
+  "src/hub/hub-cache.ts": "the cache of Hugging Face's programs",
+  "src/hub/remote-headers.ts": "stand-ins for files of a hub, with the bytes that were looked at",
+  "bin/cli-reference.ts": "our own documentation",
+};
+
+test("one file opens inputs, one room writes outputs", () => {
+  const opens =
+    /\b(?:open|readFile|writeFile|appendFile|createReadStream|createWriteStream|rename|link|truncate|copyFile)(?:Sync)?\b/;
+  const openers = FILES.filter((path) => !path.startsWith("src/write/")).filter((path) => {
+    const imports = readFileSync(join(ROOT, path), "utf8").matchAll(/import ([^;]*?) from "node:fs(?:\/promises)?"/g);
+    return [...imports].some(([, names]) => opens.test(names!) || names!.includes("*") || !names!.includes("{"));
+  });
+  expect(openers.filter((path) => OPENERS[path] === undefined)).toEqual([]);
+});
+
 test("codecs import nothing but codecs", () => {
   const wrong = sources("codecs").flatMap((path) =>
     [...readFileSync(join(ROOT, path), "utf8").matchAll(/\bfrom\s*["']([^."'][^"']*)["']/g)].map(

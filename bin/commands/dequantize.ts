@@ -6,7 +6,7 @@ import { onEngine } from "../convert.ts";
 import { defaultOutput } from "../default-output.ts";
 import { localModel } from "../local-model.ts";
 import * as options from "../options.ts";
-import { addRunOptions, conversionOptionsOf, type RunFlags } from "../run-options.ts";
+import { addRunOptions, conversionOptionsOf, resumeOption, type RunFlags } from "../run-options.ts";
 
 interface DequantizeFlags extends RunFlags {
   readonly to: FloatType;
@@ -19,7 +19,8 @@ export function dequantizeCommand(): Command {
     .argument("<file>", "the quantized GGUF")
     .addOption(new Option("--to <type>", "float type of the result").choices(FLOAT_TYPES).default("f16"))
     .option("-o, --output <file>", "the GGUF to write (default: <file>-<type>.gguf in the current folder)")
-    .addOption(options.forceOption());
+    .addOption(options.forceOption())
+    .addOption(resumeOption());
   return addRunOptions(command).action(async (file: string, flags: DequantizeFlags) => {
     const input = await localModel(file, flags);
     const output = flags.output ?? defaultOutput(input, flags.to);

@@ -1,10 +1,9 @@
 /** `quantize kernels`: C code that reads packed tensors on the machine they are for. */
-import { writeFileSync } from "node:fs";
 import { Command, Option } from "commander";
 import { unknownName } from "../../src/text/nearest-name.ts";
 import { C_FORMATS } from "../../src/kernels/c/formats.ts";
 import { generateKernels, KERNEL_TARGETS, type KernelTarget } from "../../src/kernels/c/generate-kernels.ts";
-import { writeAtomically } from "../../src/write/atomic-output.ts";
+import { textSteps, writeAtomically } from "../../src/write/atomic-output.ts";
 import { collect, forceOption } from "../options.ts";
 import { print } from "../output.ts";
 
@@ -20,7 +19,7 @@ async function run({ target, type, output, force = false }: KernelsFlags): Promi
   if (wrong !== undefined) throw unknownName("type with C kernels", wrong, C_FORMATS);
   const header = generateKernels({ target, ...(type !== undefined && { formats: type }) });
   if (output === undefined) return print(header);
-  await writeAtomically({ path: output, inputs: [], force }, { write: (path) => writeFileSync(path, header) });
+  await writeAtomically({ path: output, force }, textSteps(header));
 }
 
 export function kernelsCommand(): Command {

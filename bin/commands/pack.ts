@@ -5,7 +5,14 @@ import { onEngine } from "../convert.ts";
 import { defaultOutput } from "../default-output.ts";
 import { localModel } from "../local-model.ts";
 import * as options from "../options.ts";
-import { addRunOptions, compatOption, conversionOptionsOf, type RunFlags } from "../run-options.ts";
+import {
+  addRunOptions,
+  compatOption,
+  conversionOptionsOf,
+  noManifestOption,
+  resumeOption,
+  type RunFlags,
+} from "../run-options.ts";
 
 interface PackFlags extends RunFlags {
   readonly layout: string;
@@ -21,7 +28,9 @@ export function packCommand(): Command {
     .requiredOption("-l, --layout <name>", "a layout, or auto:<cpu>: see `quantize layouts`")
     .option("-o, --output <file>", OUTPUT_HELP)
     .addOption(compatOption())
-    .addOption(options.forceOption());
+    .addOption(noManifestOption())
+    .addOption(options.forceOption())
+    .addOption(resumeOption());
   return addRunOptions(command).action(async (file: string, flags: PackFlags) => {
     const { layout } = flags;
     const suffix = layout
@@ -39,7 +48,9 @@ export function unpackCommand(): Command {
     .description("Puts the rows of a packed file back in order: the exact inverse of pack.")
     .argument("<file>", "a packed GGUF")
     .option("-o, --output <file>", OUTPUT_HELP.replace("<layout>", "rows"))
-    .addOption(options.forceOption());
+    .addOption(noManifestOption())
+    .addOption(options.forceOption())
+    .addOption(resumeOption());
   return addRunOptions(command).action(async (file: string, flags: Omit<PackFlags, "layout">) => {
     const input = await localModel(file, flags);
     const output = flags.output ?? defaultOutput(input, "rows");

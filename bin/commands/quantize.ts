@@ -17,6 +17,7 @@ import {
   addRunOptions,
   compatOption,
   conversionOptionsOf,
+  noManifestOption,
   resumeOption,
   verifyOption,
   type RunFlags,
@@ -57,33 +58,36 @@ async function convert(
   evaluation: ConversionEvaluation | undefined,
   engine: Engine,
 ): Promise<void> {
-  const [{ onEngine }, { planRequest }, { checkSideFiles, writeSideFiles }, { convertModel }] = await Promise.all([
+  const [{ onEngine }, { planRequest }, { withSideFiles }, { convertModel }] = await Promise.all([
     import("../convert.ts"),
     import("../plan-request.ts"),
     import("../side-files.ts"),
     import("../../src/jobs/convert-model.ts"),
   ]);
   const output = flags.output ?? defaultOutput(input, requestName(request));
-  checkSideFiles(flags, input, output);
   // What a recipe says of the run gives way to options of the command line.
   const { effort, compat, calibration: statedCalibration } = request.kind === "scheme" ? request : {};
   const calibration = calibrationOf(flags, statedCalibration);
   const stated = { ...(effort && { effort }), ...(compat && { compat }) };
-  const report = await onEngine(flags, (run) => {
-    const options = {
-      ...stated,
-      ...conversionOptionsOf(flags),
-      ...openOptionsOf(flags),
-      ...(calibration && { calibration }),
-      ...(evaluation && { evaluation }),
-      ...run,
-      input,
-      output,
-    };
-    const plan = (model: Model) => planRequest(model, request, (mix) => measure(model, mix, options, engine), options);
-    return convertModel(options, plan, engine);
-  });
-  await writeSideFiles(flags, report);
+  const { manifest: manifestFile } = flags;
+  await withSideFiles(flags, () =>
+    onEngine(flags, (run) => {
+      const options = {
+        ...stated,
+        ...conversionOptionsOf(flags),
+        ...openOptionsOf(flags),
+        ...(manifestFile && { manifestFile }),
+        ...(calibration && { calibration }),
+        ...(evaluation && { evaluation }),
+        ...run,
+        input,
+        output,
+      };
+      const plan = (model: Model) =>
+        planRequest(model, request, (mix) => measure(model, mix, options, engine), options);
+      return convertModel(options, plan, engine);
+    }),
+  );
 }
 
 /** What a mix is made from, measured on the text that the calibration has too. */
@@ -117,8 +121,9 @@ export function quantizeCommand(): Command {
   command
     .option("-o, --output <file>", "the GGUF to write (default: <model>-<scheme>.gguf in the current folder)")
     .addOption(options.forceOption())
-    .addOption(resumeOption())
     .addOption(compatOption())
+    .addOption(resumeOption())
+    .addOption(noManifestOption())
     .option("-n, --dry-run", "print the plan and write nothing, as `quantize plan`");
   addSideFileOptions(command);
   command.optionsGroup("What is checked:").addOption(verifyOption());

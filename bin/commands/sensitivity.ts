@@ -1,9 +1,8 @@
 /** `quantize sensitivity`: what quantizing each tensor alone costs the model. */
-import { writeFileSync } from "node:fs";
 import { Command, Option } from "commander";
 import { measureSensitivity, type SensitivityOptions } from "../../src/jobs/measure-sensitivity.ts";
 import { sensitivityText } from "../../src/report/sensitivity-text.ts";
-import { checkOutput, writeAtomically } from "../../src/write/atomic-output.ts";
+import { textSteps, withOutput } from "../../src/write/atomic-output.ts";
 import { runOnEngine } from "../convert.ts";
 import { candidatesOption } from "../mix-options.ts";
 import { localModel } from "../local-model.ts";
@@ -18,8 +17,6 @@ interface SensitivityFlags extends RunFlags, Omit<SensitivityOptions, "input" | 
 
 async function run(input: string, flags: SensitivityFlags): Promise<void> {
   const { output, candidates, text, tokens, context, seed, allowRequantize, force = false } = flags;
-  const target = output === undefined ? undefined : { path: output, inputs: [input], force };
-  if (target !== undefined) checkOutput(target);
   const wanted: SensitivityOptions = {
     ...conversionOptionsOf(flags),
     input: await localModel(input, flags),
@@ -30,11 +27,14 @@ async function run(input: string, flags: SensitivityFlags): Promise<void> {
     ...(seed !== undefined && { seed }),
     ...(allowRequantize && { allowRequantize }),
   };
-  const sensitivity = await runOnEngine(flags, (ears) => measureSensitivity({ ...wanted, ...ears }));
-  if (target !== undefined) {
-    const json = `${JSON.stringify(sensitivity, null, 1)}\n`;
-    await writeAtomically(target, { write: (temporary) => writeFileSync(temporary, json) });
-  }
+  const measure = () => runOnEngine(flags, (ears) => measureSensitivity({ ...wanted, ...ears }));
+  const sensitivity = await (output === undefined
+    ? measure()
+    : withOutput({ path: output, force }, async (file) => {
+        const measured = await measure();
+        await file.write(textSteps(`${JSON.stringify(measured, null, 1)}\n`));
+        return measured;
+      }));
   if (flags.json) printJson(sensitivity);
   else if (!flags.quiet) print(sensitivityText(sensitivity, stdoutView(flags)));
 }

@@ -102,9 +102,13 @@ function arraysFor(task: CalibrationTask, mostColumns: number, expertsRoom: numb
   };
 }
 
+/** Those with a norm behind them are not added as they are. */
 function addedMatrices({ layers }: ModelWeights): ReadonlySet<Matrix> {
   return new Set(
-    layers.flatMap(({ attentionOutput, feedForward }) => [attentionOutput.matrix, feedForward.down.matrix]),
+    layers.flatMap(({ attentionOutput, postAttentionNorm, feedForward, postFeedForwardNorm }) => [
+      ...(postAttentionNorm === undefined ? [attentionOutput.matrix] : []),
+      ...(postFeedForwardNorm === undefined ? [feedForward.down.matrix] : []),
+    ]),
   );
 }
 

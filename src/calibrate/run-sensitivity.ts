@@ -11,7 +11,6 @@ import { numericsLimits } from "../forward/member.ts";
 import { codedRowLength } from "../forward/numerics/logits.ts";
 import { headMemoryBytes, numericsBytes } from "../forward/numerics/wasm-numerics.ts";
 import { scoredPositions } from "../forward/programs/score.ts";
-import type { FeedForward, Matrix, ModelWeights, Projection } from "../forward/weights.ts";
 import type { Tensor } from "../read/model.ts";
 
 const MIB = 2 ** 20;
@@ -47,7 +46,11 @@ export async function runSensitivity(
   const rows = count * context;
   const scored = count * scoredPositions(context).count;
   const divergences = new Float64Array(shared(8 * names.length));
-  const offset = model.files.length;
+  const tensors = new Map(quantized.model.tensors.map((tensor) => [tensor.name, tensor]));
+  const moved = (tensor: Tensor): Tensor => ({
+    ...tensor,
+    extents: tensor.extents.map((extent) => ({ ...extent, file: extent.file + model.files.length })),
+  });
   const setup = {
     model: {
       path: model.path,
@@ -57,8 +60,7 @@ export async function runSensitivity(
       arithmetic: "float" as const,
       buffers: makeBuffers(hyper, weights, rows),
     },
-    quantized: movedWeights(quantized.weights, offset),
-    names,
+    quantized: names.map((name) => moved(tensors.get(name)!)),
     context,
     tokens: windows.tokens,
     logitRows: LOGIT_ROWS,
@@ -98,34 +100,4 @@ function planSensitivity(
     `one thread and ${LEAST_WINDOWS} windows of ${context} tokens need ${needed} MiB of memory, ` +
       `the bound is ${Math.floor(maxMemory / MIB)} MiB (--max-memory)`,
   );
-}
-
-/** Weights whose files come after so many others. */
-function movedWeights(weights: ModelWeights, offset: number): ModelWeights {
-  const moved = (tensor: Tensor): Tensor => ({
-    ...tensor,
-    extents: tensor.extents.map((extent) => ({ ...extent, file: extent.file + offset })),
-  });
-  const matrix = (own: Matrix): Matrix => ({ ...own, tensor: moved(own.tensor) });
-  const projection = <P extends Projection | undefined>(own: P): P =>
-    (own && { ...own, matrix: matrix(own.matrix), ...(own.bias && { bias: moved(own.bias) }) }) as P;
-  const feedForward = (own: FeedForward): FeedForward => ({
-    ...own,
-    ...(own.gate && { gate: projection(own.gate) }),
-    up: projection(own.up),
-    down: projection(own.down),
-  });
-  return {
-    ...weights,
-    embedding: matrix(weights.embedding),
-    layers: weights.layers.map((layer) => ({
-      ...layer,
-      query: projection(layer.query),
-      key: projection(layer.key),
-      value: projection(layer.value),
-      attentionOutput: projection(layer.attentionOutput),
-      feedForward: feedForward(layer.feedForward),
-    })),
-    output: projection(weights.output),
-  };
 }

@@ -1,9 +1,11 @@
-/** The metadata keys that describe our own storage: format version, manifest, learned tables. */
+/** The metadata keys that describe our own storage: format version, manifest, learned tables, identity of a set. */
+import { SET_KEY } from "../read/gguf/open-gguf.ts";
 import type { Metadata } from "../read/model.ts";
 
 /** Version of the manifest and of the carriers it describes: `quantize.format.version`. */
 export const MANIFEST_VERSION = 1;
 
+export { SET_KEY };
 export const VERSION_KEY = "quantize.format.version";
 export const MANIFEST_KEY = "quantize.manifest";
 const CODEBOOK_PREFIX = "quantize.codebook.";
@@ -15,7 +17,7 @@ export const levelsKey = (tensor: string): string => `${CODEBOOK_PREFIX}${tensor
 
 /** True for the keys which describe our own storage: they belong to one file and are never copied into another. */
 export function isStorageKey(key: string): boolean {
-  return key === VERSION_KEY || key === MANIFEST_KEY || key.startsWith(CODEBOOK_PREFIX);
+  return key === VERSION_KEY || key === MANIFEST_KEY || key === SET_KEY || key.startsWith(CODEBOOK_PREFIX);
 }
 
 /** Metadata without the keys that describe our own storage. */

@@ -27,6 +27,8 @@ const tensorSchema = z.object({
   hash,
   /** Of the bytes read. */
   sourceHash: hash.optional(),
+  /** Of the learned tables and levels, for codebook formats; absent in manifests of earlier versions. */
+  codebookHash: hash.optional(),
   /** Learned tables per slice, for codebook formats. */
   tables: positive.max(256).optional(),
   quality: qualitySchema.optional(),
@@ -98,4 +100,6 @@ export const manifestSchema = z.object({
 });
 
 export type Manifest = z.infer<typeof manifestSchema>;
+/** What a conversion may state beside its tensors. */
+export type ManifestFacts = Omit<Manifest, "format" | "tool" | "source" | "recipe" | "tensors">;
 export type ManifestTensor = z.infer<typeof tensorSchema>;

@@ -10,7 +10,7 @@ import type { Metadata } from "../read/model.ts";
 import { MANIFEST_KEY } from "./manifest-keys.ts";
 import type { Manifest } from "./manifest-schema.ts";
 
-export type { Manifest, ManifestTensor } from "./manifest-schema.ts";
+export type { Manifest, ManifestFacts, ManifestTensor } from "./manifest-schema.ts";
 
 /** As long as a double gets in JSON, sign included. For the numbers of a draft. */
 export const LONGEST_NUMBER = -0.0000012345678901234567;

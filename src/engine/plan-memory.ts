@@ -6,7 +6,7 @@ import { availableParallelism } from "node:os";
 import type { Effort } from "../../codecs/codec.ts";
 import { QuantizeError } from "../errors.ts";
 import type { Plan } from "../plan/plan.ts";
-import { PROCESS_BYTES, WORKER_BYTES } from "./memory.ts";
+import { PROCESS_BYTES, threadsWithin, WORKER_BYTES } from "./memory.ts";
 import { planArena, planFitArena } from "./worker/arena.ts";
 import { DEFAULT_MAX_MEMORY } from "./run-options.ts";
 import { fitWeights } from "./worker/fit-worker.ts";
@@ -46,8 +46,9 @@ export function planJobMemory(
     return sampled + fitted;
   });
   const heapBytes = Math.max(0, ...heapWeights) * FIT_BYTES_PER_WEIGHT;
-  const perWorker = WORKER_BYTES + bandBytes + fitBytes + heapBytes;
-  const possible = Math.floor((maxMemory - PROCESS_BYTES) / perWorker);
+  const bufferBytes = bandBytes + fitBytes + heapBytes;
+  const perWorker = WORKER_BYTES + bufferBytes;
+  const possible = threadsWithin(maxMemory, bufferBytes);
   if (possible < 1) {
     const needed = Math.ceil((PROCESS_BYTES + perWorker) / MIB);
     throw new QuantizeError(

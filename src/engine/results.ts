@@ -38,19 +38,17 @@ export function combineBands(bands: readonly BandResult[]): TensorResult {
   };
 }
 
-/** Relative squared error of products; 0 when there is no difference. */
-function relativeError([difference, total]: readonly number[]): number {
-  return difference === 0 ? 0 : difference! / total!;
+/** Relative squared error of products; 0 when there is no difference, undefined where they overflowed. */
+function relativeError([difference, total]: readonly number[]): number | undefined {
+  const error = difference === 0 ? 0 : difference! / total!;
+  return Number.isFinite(error) ? error : undefined;
 }
 
 /** The sums in the words of a report. */
 export function qualityOf({ sums, products }: Pick<TensorResult, "sums" | "products">): Quality | undefined {
   if (sums === undefined) return undefined;
-  return {
-    nmse: nmseOf(sums),
-    cosine: cosineOf(sums),
-    ...(products === undefined ? {} : { kernelError: relativeError(products) }),
-  };
+  const kernelError = products && relativeError(products);
+  return { nmse: nmseOf(sums), cosine: cosineOf(sums), ...(kernelError !== undefined && { kernelError }) };
 }
 
 /** A compared tensor and the codec that its weights went through. */

@@ -3,7 +3,7 @@ import type { BackendName } from "./worker/backend.ts";
 
 /** Options of everything that runs on the engine. */
 export interface RunOptions {
-  /** Worker threads, at least 1. Default: the machine's cores. Fewer are started when memory or work does not suffice. */
+  /** Worker threads, at least 1. Default: the machine's cores. Fewer run where memory does not suffice. */
   readonly threads?: number;
   /** Upper bound of the process's resident memory in bytes, default `DEFAULT_MAX_MEMORY`. */
   readonly maxMemory?: number;
@@ -20,7 +20,17 @@ export const DEFAULT_MAX_MEMORY = 2 ** 30;
 
 /** The steps of a run, in the order in which they begin. */
 export type Phase =
-  "fetch" | "open" | "plan" | "convert" | "compare" | "generate" | "measure" | "calibrate" | "evaluate" | "finish";
+  | "fetch"
+  | "open"
+  | "plan"
+  | "resume"
+  | "convert"
+  | "compare"
+  | "generate"
+  | "measure"
+  | "calibrate"
+  | "evaluate"
+  | "finish";
 
 /** A snapshot of a run. Counts only grow within a phase. */
 export interface Progress {

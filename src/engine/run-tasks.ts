@@ -2,19 +2,32 @@
 import type { Codebook } from "../../codecs/codec.ts";
 import { elementCount, rowCount, sliceCount } from "../read/model.ts";
 import { bandsOf } from "./worker/bands.ts";
-import { startSyncing } from "../write/background-sync.ts";
 import type { Phase, Progress } from "./run-options.ts";
 import { combineBands, type TensorResult } from "./results.ts";
 import { unbiasLevels } from "./unbias-levels.ts";
 import { makeSchedule } from "./schedule.ts";
-import type { BandResult, TaskResult, WorkerSetup } from "./worker/tasks.types.ts";
+import type { BandResult, FitResult, TaskResult, WorkerSetup } from "./worker/tasks.types.ts";
 import type { WorkerPool } from "./worker-pool.ts";
+
+/** What was done before, by a run that did not come to its end. */
+export interface KnownResults {
+  readonly bands: readonly BandResult[];
+  readonly fits: readonly FitResult[];
+}
 
 export interface TaskRun {
   readonly setup: WorkerSetup;
+  /** Counted as done, and not done again. */
+  readonly known?: KnownResults;
+  /** Only these bands are worked on. Default: all. */
+  readonly isWanted?: (job: number, index: number) => boolean;
+  /** Called with each answer of a worker. */
+  readonly onResult?: (result: TaskResult) => void;
   readonly phase: Phase;
   /** Bytes of each job, as progress counts them. */
   readonly jobBytes: readonly number[];
+  /** Called when bands are done, with the bytes of all of them so far; what it throws ends the run. */
+  readonly onBytes?: (bytesDone: number) => void;
   readonly onProgress?: (progress: Progress) => void;
   readonly signal?: AbortSignal;
 }
@@ -28,14 +41,18 @@ export interface TaskResults {
   readonly fittedCodebooks: readonly (readonly Codebook[] | undefined)[];
 }
 
+/** The bands of each job, in order; those that were not wanted are missing. */
+interface BandResults {
+  readonly bands: readonly (readonly BandResult[])[];
+  readonly codebooks: readonly (Codebook[] | undefined)[];
+  /** Worker time of the fits of each job. */
+  readonly fitSeconds: readonly number[];
+}
+
 /** @throws the first failure of any worker, or the signal's reason */
-export async function runTasks(pool: WorkerPool, run: TaskRun): Promise<TaskResults> {
-  const { setup, phase, jobBytes, onProgress, signal } = run;
-  const { jobs, outputPaths } = setup;
-  const schedule = makeSchedule(
-    jobs.map(({ tensor, tables }) => ({ shape: tensor.shape, isFitted: tables !== undefined })),
-    pool.threads,
-  );
+export async function runBands(pool: WorkerPool, run: TaskRun): Promise<BandResults> {
+  const { setup, known, isWanted = () => true, phase, jobBytes, onBytes, onProgress, signal } = run;
+  const { jobs } = setup;
   const bands: BandResult[][] = jobs.map(() => []);
   const missing = jobs.map(({ tensor }) => bandsOf(tensor.shape).length);
   const fitSeconds = jobs.map(() => 0);
@@ -60,26 +77,46 @@ export async function runTasks(pool: WorkerPool, run: TaskRun): Promise<TaskResu
     if (missing[result.job] === 0) progress.tensorsDone++;
     return tensor.name;
   };
+  const countFit = ({ job, slice, codebook, seconds }: FitResult): void => {
+    codebooks[job]![slice] = codebook;
+    fitSeconds[job]! += seconds;
+  };
+  for (const fit of known?.fits ?? []) countFit(fit);
+  for (const band of known?.bands ?? []) countBand(band, band.rows);
+  const schedule = makeSchedule(
+    jobs.map(({ tensor, tables }, job) => ({
+      shape: tensor.shape,
+      isFitted: tables !== undefined,
+      isDone: (index: number) => bands[job]![index] !== undefined || !isWanted(job, index),
+      codebooks: codebooks[job] ?? [],
+    })),
+    pool.threads,
+  );
   const onResult = (result: TaskResult) => {
+    run.onResult?.(result);
     if (result.kind === "fit") {
-      const { job, slice, codebook, seconds } = result.fit;
-      codebooks[job]![slice] = codebook;
-      fitSeconds[job]! += seconds;
+      const { job, slice, codebook } = result.fit;
+      countFit(result.fit);
       schedule.fitted(job, slice, codebook);
       return;
     }
     const names = result.bands.map((band) => countBand(band, band.rows));
-    sync.wrote(progress.bytesDone);
+    onBytes?.(progress.bytesDone);
     onProgress?.({ ...progress, tensor: names.at(-1)! });
   };
 
-  const sync = startSyncing(outputPaths);
-  try {
-    onProgress?.({ ...progress });
-    await pool.run(setup, () => schedule.next(), onResult, signal);
-  } finally {
-    await sync.stop();
-  }
+  onProgress?.({ ...progress });
+  await pool.run(setup, () => schedule.next(), onResult, signal);
+  return { bands, codebooks, fitSeconds };
+}
+
+/**
+ * Runs all bands of all jobs.
+ * @throws the first failure of any worker, or the signal's reason
+ */
+export async function runTasks(pool: WorkerPool, run: Omit<TaskRun, "isWanted">): Promise<TaskResults> {
+  const { bands, codebooks, fitSeconds } = await runBands(pool, run);
+  const { jobs, verify } = run.setup;
   const fittedCodebooks = codebooks.map((books) => books && [...books]);
   const results = bands.map((parts, job) => {
     const books = codebooks[job];
@@ -87,7 +124,7 @@ export async function runTasks(pool: WorkerPool, run: TaskRun): Promise<TaskResu
     const combined = combineBands(unbiased);
     // What was summed for the levels alone is nobody's result.
     const { sums: _sums, products: _products, ...unchecked } = combined;
-    const wanted = setup.verify === "off" ? unchecked : combined;
+    const wanted = verify === "off" ? unchecked : combined;
     return { ...wanted, seconds: combined.seconds + fitSeconds[job]! };
   });
   return { results, codebooks, fittedCodebooks };

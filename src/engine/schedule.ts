@@ -8,7 +8,7 @@
  * included, something can always run.
  */
 import type { Codebook } from "../../codecs/codec.ts";
-import { elementCount } from "../read/model.ts";
+import { elementCount, sliceCount } from "../read/model.ts";
 import { bandsOf } from "./worker/bands.ts";
 import type { BandTask, Task } from "./worker/tasks.types.ts";
 
@@ -28,6 +28,10 @@ export interface ScheduledJob {
   readonly shape: readonly number[];
   /** True when tables are to be learned first. */
   readonly isFitted: boolean;
+  /** Bands that need not be worked on, by position. */
+  readonly isDone?: (index: number) => boolean;
+  /** Codebooks that are known already, by slice. */
+  readonly codebooks?: readonly (Codebook | undefined)[];
 }
 
 interface Batch {
@@ -59,8 +63,9 @@ function batchesOf(jobs: readonly ScheduledJob[], threads: number): Batch[] {
     bands = [];
     weights = 0;
   };
-  for (const [job, { shape }] of jobs.entries()) {
+  for (const [job, { shape, isDone }] of jobs.entries()) {
     for (const [index, band] of bandsOf(shape).entries()) {
+      if (isDone?.(index)) continue;
       const size = (band.endRow - band.startRow) * shape[0]!;
       if (weights + size > batchWeights) flush();
       bands.push({ job, index, band });
@@ -71,6 +76,13 @@ function batchesOf(jobs: readonly ScheduledJob[], threads: number): Batch[] {
   return batches;
 }
 
+/** Keys of all slices whose tables are learned. */
+function fittedSlices(jobs: readonly ScheduledJob[]): string[] {
+  return jobs.flatMap(({ shape, isFitted }, job) =>
+    isFitted ? Array.from({ length: sliceCount(shape) }, (_, slice) => sliceKey(job, slice)) : [],
+  );
+}
+
 /** @param threads how many will work on it: what size messages have, and how far fits run ahead */
 export function makeSchedule(jobs: readonly ScheduledJob[], threads: number): Schedule {
   const fitsAhead = FITS_AHEAD * threads;
@@ -78,16 +90,23 @@ export function makeSchedule(jobs: readonly ScheduledJob[], threads: number): Sc
   /** Batches that need each slice and were not handed out yet; slices in the order of their first use. */
   const users = new Map<string, number>();
   for (const batch of batches) for (const key of batch!.needs) users.set(key, (users.get(key) ?? 0) + 1);
-  const fits = [...users.keys()];
-  const started = new Set<string>();
+  // Slices without a band to encode still need the tables that their file will hold.
+  for (const key of fittedSlices(jobs)) if (!users.has(key)) users.set(key, 0);
   const codebooks = new Map<string, Codebook>();
+  for (const [job, { codebooks: known = [] }] of jobs.entries()) {
+    for (const [slice, book] of known.entries()) if (book !== undefined) codebooks.set(sliceKey(job, slice), book);
+  }
+  const fits = [...users.keys()].filter((key) => !codebooks.has(key));
+  const toFit = new Set(fits);
+  const started = new Set<string>(codebooks.keys());
+  let begun = 0;
   let firstBatch = 0;
   let fitsInUse = 0;
 
   const takeFit = (): Task => {
-    const key = fits[started.size]!;
+    const key = fits[begun++]!;
     started.add(key);
-    fitsInUse++;
+    if (users.get(key)! > 0) fitsInUse++;
     const [job, slice] = key.split("/").map(Number) as [number, number];
     return { kind: "fit", job, slice };
   };
@@ -102,17 +121,16 @@ export function makeSchedule(jobs: readonly ScheduledJob[], threads: number): Sc
     for (const key of needs) {
       const left = users.get(key)! - 1;
       users.set(key, left);
-      if (left === 0) {
-        codebooks.delete(key);
-        fitsInUse--;
-      }
+      if (left > 0) continue;
+      codebooks.delete(key);
+      if (toFit.has(key)) fitsInUse--;
     }
     return { kind: "bands", bands: withBooks };
   };
 
   return {
     next() {
-      if (started.size < fits.length && fitsInUse < fitsAhead) return takeFit();
+      if (begun < fits.length && fitsInUse < fitsAhead) return takeFit();
       for (let position = firstBatch; position < batches.length; position++) {
         const batch = batches[position];
         if (batch === undefined) continue;
@@ -120,7 +138,7 @@ export function makeSchedule(jobs: readonly ScheduledJob[], threads: number): Sc
         // Fits start in the order of use: whatever needs one that has not begun comes later.
         if (batch.needs.some((key) => !started.has(key))) break;
       }
-      return started.size < fits.length ? takeFit() : undefined;
+      return begun < fits.length ? takeFit() : undefined;
     },
     fitted(job, slice, codebook) {
       codebooks.set(sliceKey(job, slice), codebook);

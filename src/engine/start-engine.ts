@@ -1,9 +1,11 @@
 /**
  * The engine of one run: worker threads and the compiled module. Started before the model is opened, so that threads
- * load (a tenth of a second of CPU each) while headers are read and the plan is made.
+ * load (a tenth of a second of CPU each) while headers are read and the plan is made: as many as fit under the memory
+ * bound without buffers, of which the plan may end some.
  */
 import { availableParallelism } from "node:os";
-import type { RunOptions } from "./run-options.ts";
+import { threadsWithin } from "./memory.ts";
+import { DEFAULT_MAX_MEMORY, type RunOptions } from "./run-options.ts";
 import type { BackendName } from "./worker/backend.ts";
 import { compileWasm, hasWasmSimd } from "../wasm/wasm-module.ts";
 import { WorkerPool } from "./worker-pool.ts";
@@ -20,12 +22,13 @@ function chooseBackend(wanted: BackendName = "wasm"): BackendName {
   return wanted === "wasm" && !hasWasmSimd() ? "scalar" : wanted;
 }
 
-function startEngine({ threads = availableParallelism(), backend: wanted }: RunOptions): Engine {
+function startEngine(options: RunOptions): Engine {
+  const { threads = availableParallelism(), maxMemory = DEFAULT_MAX_MEMORY, backend: wanted } = options;
   const backend = chooseBackend(wanted);
   const module = backend === "wasm" ? compileWasm() : Promise.resolve(undefined);
   // A failure is reported where the module is awaited, which an earlier failure may prevent.
   module.catch(() => {});
-  return { pool: new WorkerPool(threads), backend, module };
+  return { pool: new WorkerPool(Math.max(1, Math.min(threads, threadsWithin(maxMemory)))), backend, module };
 }
 
 /** Runs something with an engine of its own, which ends with it. */

@@ -17,7 +17,7 @@ interface Member {
   load: number;
 }
 
-/** A pool serves one run: workers keep the run's setup and open files until `close`. */
+/** A pool serves one job: its workers keep the setup and the open files of a run until the next one, or until `close`. */
 export class WorkerPool {
   readonly #members: Member[] = [];
   #broken: unknown;
@@ -66,6 +66,7 @@ export class WorkerPool {
   ): Promise<void> {
     signal?.throwIfAborted();
     let id = 0;
+    const undo: (() => void)[] = [];
     await new Promise<void>((resolve, reject) => {
       const pump = () => {
         for (let load = 0; load < TASKS_PER_WORKER; load++) {
@@ -82,7 +83,7 @@ export class WorkerPool {
         }
       };
       for (const member of this.#members) {
-        member.worker.on("message", (message: FromWorker) => {
+        const hear = (message: FromWorker): void => {
           member.load--;
           if (!("result" in message)) {
             reject("failure" in message ? restoreFailure(message.failure) : new Error("an answer without a task"));
@@ -94,15 +95,18 @@ export class WorkerPool {
           } catch (error) {
             reject(error);
           }
-        });
-        member.worker.on("error", reject);
-        member.worker.on("exit", (code) => reject(new Error(`a worker thread ended with code ${code}`)));
+        };
+        const exit = (code: number): void => reject(new Error(`a worker thread ended with code ${code}`));
+        member.worker.on("message", hear).on("error", reject).on("exit", exit);
+        undo.push(() => member.worker.off("message", hear).off("error", reject).off("exit", exit));
         member.worker.postMessage({ kind: "setup", setup } satisfies ToWorker);
       }
-      signal?.addEventListener("abort", () => reject(signal.reason), { once: true });
+      const abort = (): void => reject(signal!.reason);
+      signal?.addEventListener("abort", abort, { once: true });
+      undo.push(() => signal?.removeEventListener("abort", abort));
       if (this.#broken !== undefined) reject(this.#broken);
       else pump();
-    });
+    }).finally(() => undo.forEach((each) => each()));
   }
 
   /**

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { StreamPlace } from "../forward/streams.ts";
 import { ioError, isSystemError } from "../read/input-file.ts";
-import { requireRoom } from "../write/atomic-output.ts";
+import { requireRoom } from "../write/output-path.ts";
 import type { PassesPlan } from "./plan-passes.ts";
 import type { PreparedModel } from "./prepare-model.ts";
 

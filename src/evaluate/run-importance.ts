@@ -5,7 +5,7 @@ import { QuantizeError } from "../errors.ts";
 import { makeBuffers } from "../forward/buffers.ts";
 import type { ImportanceSums } from "../forward/programs/measure-importance.ts";
 import type { Arithmetic } from "../forward/projections.ts";
-import type { LayerWeights, Matrix, ModelWeights } from "../forward/weights.ts";
+import { layerInputs, type Matrix, type ModelWeights } from "../forward/weights.ts";
 import type { ImatrixEntry } from "../imatrix/imatrix.types.ts";
 import { withStreams } from "./place-streams.ts";
 import { planPasses, type PassesPlan, type PassShape } from "./plan-passes.ts";
@@ -32,22 +32,9 @@ export interface ImportanceRun {
   readonly plan: PassesPlan;
 }
 
-/** Matrices of a layer that are multiplied with the same activations. */
-function inputsOfLayer({ query, key, value, attentionOutput, feedForward }: LayerWeights): Matrix[][] {
-  const { router, gate, up, down } = feedForward;
-  const groups = [
-    [query, key, value],
-    [attentionOutput],
-    router === undefined ? [] : [router],
-    gate === undefined ? [up] : [gate, up],
-    [down],
-  ];
-  return groups.filter(({ length }) => length > 0).map((group) => group.map(({ matrix }) => matrix));
-}
-
 function inputsOf({ layers, output }: ModelWeights, withOutput: boolean): Matrix[][] {
   const isMeasured = withOutput && output.matrix.tensor.name === OUTPUT;
-  return [...layers.flatMap(inputsOfLayer), ...(isMeasured ? [[output.matrix]] : [])];
+  return [...layers.flatMap(layerInputs), ...(isMeasured ? [[output.matrix]] : [])];
 }
 
 const sumsOf = ({ slices, columns }: Matrix): number => slices * columns;

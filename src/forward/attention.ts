@@ -2,12 +2,14 @@
 import { QuantizeError } from "../errors.ts";
 import { elementCount } from "../read/model.ts";
 import type { ActivationRows, ScoreRule } from "./numerics/numerics.ts";
-import { LARGEST_ANGLE } from "./numerics/elementary.ts";
+import { LARGEST_ANGLE, naturalLogarithm } from "./numerics/elementary.ts";
 import { ropeFrequencies, ropeTable, turnHeads, type RopeParameters } from "./numerics/rope.ts";
 import type { PassContext, PassSteps, Sequence } from "./pass.types.ts";
 import { multiplyAll } from "./projections.ts";
 import { ROWS_PER_PART, type RowSteps } from "./row-steps.ts";
-import type { LayerWeights, Norm } from "./weights.ts";
+import { storedMatrices, type LayerWeights, type Norm } from "./weights.ts";
+
+const { fround } = Math;
 
 /**
  * @returns adds a layer's attention to the states of some sequences, `rows` rows in all; what it returns is the normed
@@ -17,35 +19,59 @@ export function makeAttention(context: PassContext, steps: RowSteps) {
   const { bench, hyper, weights, buffers } = context;
   const { team } = bench;
   const { vectorOf, normed, projected, statesOf, normStates, addProjected } = steps;
-  let ropeAngles: { first: number; count: number; table: Float32Array } | undefined;
+  const isLong = context.positions > hyper.originalContext;
+  const ropeFactors = weights.ropeFactors?.[isLong ? "long" : "short"];
+  /** Of layers with a window, and of the others. */
+  const kept: { windowed?: Angles; others?: Angles } = {};
 
   /** Angles of all positions of these sequences, kept until others are asked for. */
-  const anglesFor = (sequences: readonly Sequence[]) => {
+  const anglesFor = (isWindowed: boolean, sequences: readonly Sequence[]): Angles => {
+    const kind = isWindowed && hyper.windowedRope !== undefined ? "windowed" : "others";
     const first = Math.min(...sequences.map(({ position }) => position));
     const end = Math.max(...sequences.map(({ position, count }) => position + count));
-    if (ropeAngles === undefined || first < ropeAngles.first || end > ropeAngles.first + ropeAngles.count) {
-      const factors = weights.ropeFactors && vectorOf(weights.ropeFactors);
-      const parameters = { ...hyper.rope, ...(factors && { factors }) };
-      checkAngles(parameters, end - 1, bench.files[0]!.path);
-      ropeAngles = { first, count: end - first, table: ropeTable(parameters, first, end - first) };
-    }
-    return ropeAngles;
+    const known = kept[kind];
+    if (known !== undefined && first >= known.first && end <= known.first + known.count) return known;
+    const factors = ropeFactors && vectorOf(ropeFactors);
+    const parameters = { ...(kind === "windowed" ? hyper.windowedRope! : hyper.rope), ...(factors && { factors }) };
+    checkAngles(parameters, end - 1, bench.files[0]!.path);
+    const angles = { first, count: end - first, table: ropeTable(parameters, first, end - first) };
+    kept[kind] = angles;
+    return angles;
   };
 
   /** A norm of each head, or of the whole row. */
   const normHeads = (norm: Norm | undefined, row: Float32Array): void => {
     if (norm === undefined) return;
-    const length = elementCount(norm.weight.shape);
+    const { shape } = norm.weight;
+    const length = shape.length > 1 ? shape[0]! : elementCount(shape);
     for (let at = 0; at < row.length; at += length) {
       const head = row.subarray(at, at + length);
-      normed(norm, head, head);
+      normed(norm, head, head, elementCount(shape) > length ? at : 0);
     }
   };
 
+  const hasWindows = hyper.windows.some((window) => window !== undefined);
+  const isTurned = (layer: number): boolean => {
+    const { ropeLayers } = hyper.rules;
+    if (ropeLayers === undefined) return true;
+    if (ropeLayers === "windowed") return hyper.windows[layer] !== undefined || !hasWindows;
+    return (layer + 1) % ropeLayers.butEvery !== 0;
+  };
+
+  /** Queries grow with the logarithm of their position, where the model wants that. */
+  const scaleByPosition = (query: Float32Array, position: number): void => {
+    if (hyper.queryGrowth === 0) return;
+    const spans = Math.floor(position / hyper.originalContext);
+    const scale = fround(naturalLogarithm(spans + 1) * hyper.queryGrowth + 1);
+    for (let i = 0; i < query.length; i++) query[i] = fround(query[i]! * scale);
+  };
+
   /** Norms and rotary positions of queries and keys. */
-  const prepareHeads = (layer: LayerWeights, sequences: readonly Sequence[]): void => {
+  const prepareHeads = (index: number, layer: LayerWeights, sequences: readonly Sequence[]): void => {
     const { keyLength, rules, rope } = hyper;
-    const angles = rules.rope && anglesFor(sequences);
+    const { rope: pairs, normsTurned = false } = rules;
+    const isWindowed = hyper.windows[index] !== undefined;
+    const angles = pairs !== undefined && isTurned(index) ? anglesFor(isWindowed, sequences) : undefined;
     const places = sequences.flatMap(({ row, count, position }) =>
       Array.from({ length: Math.ceil(count / ROWS_PER_PART) }, (_, part) => {
         const from = part * ROWS_PER_PART;
@@ -61,28 +87,31 @@ export function makeAttention(context: PassContext, steps: RowSteps) {
         ] as const) {
           const length = projection.matrix.rows;
           const row = data.subarray((first + n) * length, (first + n + 1) * length);
-          normHeads(norm, row);
-          if (angles === undefined) continue;
-          const at = (position + n - angles.first) * rope.dimensions;
-          turnHeads(row, keyLength, rules.rope!, angles.table.subarray(at, at + rope.dimensions), rope.dimensions);
+          if (!normsTurned) normHeads(norm, row);
+          if (angles !== undefined) {
+            const at = (position + n - angles.first) * rope.dimensions;
+            turnHeads(row, keyLength, pairs!, angles.table.subarray(at, at + rope.dimensions), rope.dimensions);
+          }
+          if (normsTurned) normHeads(norm, row);
+          if (data === buffers.queries) scaleByPosition(row, position + n);
         }
       }
     });
   };
 
   const scoreRule = (layer: number): ScoreRule => {
-    const { scoreScale: scale, scoreSoftcap: softcap, slidingWindow: window, rules } = hyper;
-    const every = rules.fullAttentionEvery;
-    const isWindowed = window !== undefined && every !== undefined && (layer + 1) % every !== 0;
-    return { scale, ...(softcap !== undefined && { softcap }), ...(isWindowed && { window }) };
+    const { scoreScale: scale, scoreSoftcap: softcap, windows } = hyper;
+    const window = windows[layer];
+    return { scale, ...(softcap !== undefined && { softcap }), ...(window !== undefined && { window }) };
   };
 
   /** Attention of every query head: a part is a sequence and a key/value head. */
-  const attend = (index: number, sequences: readonly Sequence[]): void => {
+  const attend = (index: number, layer: LayerWeights, sequences: readonly Sequence[]): void => {
     const { keyLength, valueLength } = hyper;
     const [heads, keyHeads] = [hyper.heads[index]!, hyper.keyHeads[index]!];
     const group = heads / keyHeads;
     const rule = scoreRule(index);
+    const sinks = layer.sinks && vectorOf(layer.sinks);
     const work = (part: number): void => {
       const sequence = Math.floor(part / keyHeads);
       const keyHead = part % keyHeads;
@@ -109,7 +138,7 @@ export function makeAttention(context: PassContext, steps: RowSteps) {
           count,
           position,
           rule,
-          undefined,
+          sinks?.[head],
           buffers.attended,
           to,
           heads * valueLength,
@@ -126,7 +155,7 @@ export function makeAttention(context: PassContext, steps: RowSteps) {
     sequences: readonly Sequence[],
     rows: number,
   ): PassSteps<ActivationRows> {
-    const matrices = [layer.query.matrix, layer.key.matrix, layer.value.matrix];
+    const matrices = storedMatrices([layer.query, layer.key, layer.value]);
     const input = normStates(layer.attentionNorm, rows, matrices);
     const normedRows = input.floats.subarray(0, rows * hyper.width);
     yield { matrices, activations: input, rows, kept: [statesOf(rows), normedRows] };
@@ -135,12 +164,19 @@ export function makeAttention(context: PassContext, steps: RowSteps) {
       projected(layer.key, input, rows, buffers.keys),
       projected(layer.value, input, rows, buffers.values),
     ]);
-    prepareHeads(layer, sequences);
-    attend(index, sequences);
+    prepareHeads(index, layer, sequences);
+    attend(index, layer, sequences);
     const read = hyper.rules.isParallel ? [normedRows] : [];
     yield* addProjected(layer.attentionOutput, buffers.attended, rows, layer.postAttentionNorm, read);
     return input;
   };
+}
+
+/** Angles of some positions, in a table. */
+interface Angles {
+  readonly first: number;
+  readonly count: number;
+  readonly table: Float32Array;
 }
 
 /** Scales and factors come from the file: with hostile ones angles grow beyond what sine and cosine are exact for. */

@@ -1,6 +1,7 @@
 /** Mixtures of experts: which experts a token goes through, and what comes of their outputs. */
 import type { PassBuffers } from "./buffers.ts";
-import { softmax } from "./numerics/row-functions.ts";
+import type { Hyperparameters } from "./hyperparameters.ts";
+import { sigmoid, softmax } from "./numerics/row-functions.ts";
 
 const { fround } = Math;
 
@@ -8,27 +9,33 @@ const { fround } = Math;
 const LEAST_SUM = fround(6.103515625e-5);
 
 /**
- * Chooses the experts of some rows by their router's scores: probabilities over all experts, the `slots` greatest (the
- * first of equals), their probabilities divided by their sum.
+ * Chooses the experts of some rows by their router's scores: the greatest (the first of equals), with weights as the
+ * model's routing says.
  */
 export function chooseExperts(
   buffers: PassBuffers,
+  { routing, expertsUsed: slots, expertScale }: Hyperparameters,
   experts: number,
-  slots: number,
   first: number,
   count: number,
 ): void {
   const { routerScores, chosen, chosenWeights } = buffers;
   for (let row = first; row < first + count; row++) {
     const scores = routerScores.subarray(row * experts, (row + 1) * experts);
-    softmax(scores, experts);
+    if (routing.gating === "softmax") softmax(scores, experts);
+    if (routing.gating === "sigmoid") for (let i = 0; i < experts; i++) scores[i] = sigmoid(scores[i]!);
     const order = Array.from(scores.keys()).sort((a, b) => scores[b]! - scores[a]! || a - b);
-    let sum = 0;
-    for (let slot = 0; slot < slots; slot++) sum = fround(sum + scores[order[slot]!]!);
-    const divisor = Math.max(sum, LEAST_SUM);
+    const weights = Float32Array.from({ length: slots }, (_, slot) => scores[order[slot]!]!);
+    if (routing.gating === "chosen") softmax(weights, slots);
+    const divisor = routing.isNormalised
+      ? Math.max(
+          weights.reduce((sum, w) => fround(sum + w), 0),
+          LEAST_SUM,
+        )
+      : 1;
     for (let slot = 0; slot < slots; slot++) {
       chosen[row * slots + slot] = order[slot]!;
-      chosenWeights[row * slots + slot] = fround(scores[order[slot]!]! / divisor);
+      chosenWeights[row * slots + slot] = fround(fround(weights[slot]! / divisor) * fround(expertScale));
     }
   }
 }

@@ -4,7 +4,7 @@ import type { ActivationRows } from "./numerics/numerics.ts";
 import type { PassContext, PassSteps } from "./pass.types.ts";
 import { multiplyAll, quantizeRows, type Multiplication } from "./projections.ts";
 import type { RowSteps } from "./row-steps.ts";
-import type { FeedForward, LayerWeights, Projection } from "./weights.ts";
+import { storedMatrices, type FeedForward, type LayerWeights, type Projection } from "./weights.ts";
 
 /**
  * @returns adds a layer's feed-forward half to the first `rows` states; `given` is its input where it is not the normed
@@ -25,7 +25,7 @@ export function makeFeedForward({ bench, hyper, buffers }: PassContext, steps: R
     const kept = [statesOf(rows), input.floats.subarray(0, rows * width)];
     yield { matrices: [router!.matrix], activations: input, rows, kept };
     multiplyAll(bench, [projected(router!, input, rows, buffers.routerScores)]);
-    eachRow(rows, (first, count) => chooseExperts(buffers, experts, slots, first, count));
+    eachRow(rows, (first, count) => chooseExperts(buffers, hyper, experts, first, count));
     team.once(() => expertRowsOf(buffers, experts, slots, rows));
     const { expertStarts, expertRows } = buffers;
     /** Row times slots plus slot, for every use of an expert; the row itself is that by `slots`. */
@@ -96,17 +96,17 @@ export function makeFeedForward({ bench, hyper, buffers }: PassContext, steps: R
 
   return function* (layer: LayerWeights, given: ActivationRows | undefined, rows: number): PassSteps {
     const { gate, up, down, router } = layer.feedForward;
-    const matrices = [...(router ? [router.matrix] : []), ...(gate ? [gate.matrix] : []), up.matrix];
-    const input = given ?? normStates(layer.feedForwardNorm, rows, matrices);
+    const matrices = storedMatrices([gate, up]);
+    const input = given ?? normStates(layer.feedForwardNorm, rows, storedMatrices([router, gate, up]));
     if (router !== undefined) {
       yield* withExperts(layer, layer.feedForward, input, rows);
       return;
     }
     yield { matrices, activations: input, rows, kept: [statesOf(rows), input.floats.subarray(0, rows * hyper.width)] };
     const activation = hyper.rules.activation ?? "silu";
-    const upTask = projected(up, input, rows, buffers.inner);
-    if (gate === undefined) throw new RangeError("a feed-forward layer without gate");
-    multiplyAll(bench, [{ ...projected(gate, input, rows, buffers.inner), gated: { by: upTask, activation } }]);
+    const by = projected(up, input, rows, buffers.inner);
+    const gated = gate && { ...projected(gate, input, rows, buffers.inner), gated: { by, activation } };
+    multiplyAll(bench, [gated ?? { ...by, activation }]);
     yield* addProjected(down, buffers.inner, rows, layer.postFeedForwardNorm);
   };
 }

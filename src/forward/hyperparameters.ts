@@ -1,7 +1,7 @@
 /** The numbers that shape a model, from its metadata, each checked before it is used. */
 import { QuantizeError } from "../errors.ts";
 import type { Metadata, Model } from "../read/model.ts";
-import { architectureRules, knownArchitectures, type ArchitectureRules } from "./architectures.ts";
+import { architectureRules, knownArchitectures, type ArchitectureRules, type Routing } from "./architectures.ts";
 import { naturalLogarithm } from "./numerics/elementary.ts";
 import type { RopeParameters } from "./numerics/rope.ts";
 
@@ -28,13 +28,23 @@ export interface Hyperparameters {
   /** Positions that the model was made for. */
   readonly context: number;
   readonly rope: Omit<RopeParameters, "factors">;
+  /** Of layers with a window, where they have others. */
+  readonly windowedRope?: Omit<RopeParameters, "factors">;
+  /** Queries grow by so much with the logarithm of how many original contexts lie before them (Llama 4's temperature). */
+  readonly queryGrowth: number;
+  /** With longer contexts other factors of the rotary frequencies are taken, where a model has two sets. */
+  readonly originalContext: number;
   /** Experts used for each token; 0 without experts. */
   readonly expertsUsed: number;
+  readonly routing: Routing;
+  /** Factor of the experts' weights. */
+  readonly expertScale: number;
   /** Factor of the scores before the softmax. */
   readonly scoreScale: number;
   readonly scoreSoftcap?: number;
   readonly logitSoftcap?: number;
-  readonly slidingWindow?: number;
+  /** Of each layer: positions that it sees, or undefined for all. */
+  readonly windows: readonly (number | undefined)[];
   /** Factors of embeddings, of what each block adds, and of the logits. */
   readonly embeddingScale: number;
   readonly residualScale: number;
@@ -80,6 +90,14 @@ function reader(metadata: Metadata, architecture: string, where: string) {
         throw fail(key, `${layers} whole numbers of 0 to ${most}`, `${values.length} values`);
       return values.slice(0, layers);
     },
+    flag(key: string): boolean | undefined {
+      const entry = metadata.get(`${architecture}.${key}`);
+      return entry?.type === "bool" ? Boolean(entry.value) : undefined;
+    },
+    flags(key: string): boolean[] | undefined {
+      const entry = metadata.get(`${architecture}.${key}`);
+      return entry?.type === "array" ? Array.from(entry.values, Boolean) : undefined;
+    },
     text(key: string): string | undefined {
       const entry = metadata.get(`${architecture}.${key}`);
       return entry?.type === "string" ? String(entry.value) : undefined;
@@ -89,7 +107,12 @@ function reader(metadata: Metadata, architecture: string, where: string) {
 
 type Reader = ReturnType<typeof reader>;
 
-function ropeOf(read: Reader, keyLength: number, context: number): Hyperparameters["rope"] {
+function ropeOf(
+  read: Reader,
+  { isYarnUnscaled = false }: ArchitectureRules,
+  keyLength: number,
+  context: number,
+): Hyperparameters["rope"] {
   const dimensions = read.count("rope.dimension_count", keyLength) ?? keyLength;
   if (dimensions % 2 !== 0) throw read.fail("rope.dimension_count", "an even number", dimensions);
   const base = read.real("rope.freq_base", 1e-3, 1e30) ?? 10_000;
@@ -105,13 +128,32 @@ function ropeOf(read: Reader, keyLength: number, context: number): Hyperparamete
   return {
     ...rope,
     // 0.1 ln(factor) + 1: the paper's temperature, as a length of the turned vectors.
-    magnitude: attention * (factor > 1 ? 0.1 * naturalLogarithm(factor) + 1 : 1),
+    magnitude: attention * (factor > 1 && !isYarnUnscaled ? 0.1 * naturalLogarithm(factor) + 1 : 1),
     yarn: {
       originalContext: read.count("rope.scaling.original_context_length", MOST_POSITIONS) || context,
       betaFast: read.real("rope.scaling.yarn_beta_fast", 0, 1e6) ?? 32,
       betaSlow: read.real("rope.scaling.yarn_beta_slow", 0, 1e6) ?? 1,
     },
   };
+}
+
+/** Positions that each layer sees, undefined for all. */
+function windowsOf(read: Reader, { windows }: ArchitectureRules, layers: number): (number | undefined)[] {
+  const window = windows && read.count("attention.sliding_window", MOST_POSITIONS);
+  const none = new Array<undefined>(layers).fill(undefined);
+  if (windows === undefined || !window || (windows.layers ?? layers) !== layers) return none;
+  const key = "attention.sliding_window_pattern";
+  const listed = read.flags(key);
+  if (listed !== undefined && listed.length < layers) throw read.fail(key, `${layers} flags`, listed.length);
+  const period = listed === undefined ? (read.count(key, MOST_LAYERS) ?? windows.period) : 0;
+  return none.map((_, layer) => ((listed?.[layer] ?? (layer + 1) % period !== 0) ? window : undefined));
+}
+
+const GATINGS: readonly (Routing["gating"] | undefined)[] = [undefined, "softmax", "sigmoid", "chosen"];
+
+function routingOf(read: Reader, { routing }: ArchitectureRules): Routing {
+  const gating = GATINGS[read.count("expert_gating_func", GATINGS.length - 1) ?? 0] ?? routing?.gating ?? "softmax";
+  return { gating, isNormalised: read.flag("expert_weights_norm") ?? routing?.isNormalised ?? true };
 }
 
 /**
@@ -126,7 +168,7 @@ export function readHyperparameters({ metadata, path }: Pick<Model, "metadata" |
     const known = knownArchitectures().join(", ");
     throw new QuantizeError(
       "unsupported",
-      `${path}: the forward pass does not know the architecture "${architecture.slice(0, 80)}", only ${known}`,
+      `${path}: the forward pass does not know the architecture "${architecture.slice(0, 80)}" (such files are converted, not evaluated), only ${known}`,
     );
   }
   const read = reader(metadata, architecture, path);
@@ -150,7 +192,10 @@ export function readHyperparameters({ metadata, path }: Pick<Model, "metadata" |
   const logitScale = read.real("logit_scale");
   const scoreSoftcap = read.real("attn_logit_softcapping", 0);
   const logitSoftcap = read.real("final_logit_softcapping", 0);
-  const slidingWindow = read.count("attention.sliding_window", MOST_POSITIONS);
+  const rope = ropeOf(read, rules, keyLength, context);
+  const windowedBase = rules.windows?.ropeBase === "same" ? rope.base : rules.windows?.ropeBase;
+  const base = read.real("rope.freq_base_swa", 1e-3, 1e30) ?? windowedBase;
+  const isByWidth = rules.scaledByWidth === layers;
   return {
     architecture,
     rules,
@@ -162,15 +207,21 @@ export function readHyperparameters({ metadata, path }: Pick<Model, "metadata" |
     valueLength: read.count("attention.value_length", MOST_WIDTH) || keyLength,
     epsilon,
     context,
-    rope: ropeOf(read, keyLength, context),
+    rope,
+    ...(rules.windows !== undefined &&
+      base !== undefined && { windowedRope: { dimensions: rope.dimensions, base, scale: 1, magnitude: 1 } }),
+    queryGrowth: read.real("attention.temperature_scale", 0, 1e6) ?? 0,
+    originalContext: read.count("rope.scaling.original_context_length", MOST_POSITIONS) || context,
     expertsUsed: expertCount === 0 ? 0 : read.needed("expert_used_count", expertCount),
-    scoreScale: read.real("attention.scale") || 1 / Math.sqrt(keyLength),
+    routing: routingOf(read, rules),
+    expertScale: read.real("expert_weights_scale", 0, 1e9) || 1,
+    windows: windowsOf(read, rules, layers),
+    scoreScale: read.real("attention.scale") || 1 / Math.sqrt(isByWidth ? width / heads[0]! : keyLength),
     embeddingScale: (rules.scalesEmbeddings ? Math.sqrt(width) : 1) * (read.real("embedding_scale") ?? 1),
     residualScale: read.real("residual_scale") || 1,
     logitScale:
       !logitScale || rules.logitScale === undefined ? 1 : rules.logitScale === "divided" ? 1 / logitScale : logitScale,
     ...(scoreSoftcap ? { scoreSoftcap } : {}),
     ...(logitSoftcap ? { logitSoftcap } : {}),
-    ...(slidingWindow ? { slidingWindow } : {}),
   };
 }

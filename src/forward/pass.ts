@@ -2,6 +2,7 @@
  * The forward pass, layer by layer, as one member of a team sees it. All members call the same functions in the same
  * order; activations lie in buffers that they share.
  */
+import { QuantizeError } from "../errors.ts";
 import { makeAttention } from "./attention.ts";
 import { makeFeedForward } from "./feed-forward.ts";
 import type { ActivationRows } from "./numerics/numerics.ts";
@@ -9,6 +10,7 @@ import { tanhF32 } from "./numerics/row-functions.ts";
 import type { Pass, PassContext, PassSteps, Sequence } from "./pass.types.ts";
 import { matrixForm, multiplyAll, quantizeRows, readMatrixRows } from "./projections.ts";
 import { makeRowSteps } from "./row-steps.ts";
+import type { Matrix } from "./weights.ts";
 
 const { fround } = Math;
 
@@ -27,6 +29,20 @@ export function makePass(context: PassContext): Pass {
     yield* feedForward(layer, hyper.rules.isParallel ? input : undefined, rows);
   }
 
+  /** One row of a matrix as f32, until the next one. */
+  const decodedRow = (matrix: Matrix, row: number): Float32Array => {
+    if (row >= matrix.rows) {
+      const place = `${bench.files[0]!.path}: tensor ${matrix.tensor.name}`;
+      throw new QuantizeError("usage", `${place}: expected positions below ${matrix.rows}, found ${row}`);
+    }
+    const form = matrixForm(matrix, 0, "float");
+    const { rowsPerGroup } = form.layout;
+    const start = row - (row % rowsPerGroup);
+    const read = (bytes: Uint8Array): void => readMatrixRows(bench, matrix, 0, start, start + rowsPerGroup, bytes);
+    const at = (row - start) * matrix.columns;
+    return numerics.decodeRows(form, rowsPerGroup, read).subarray(at, at + matrix.columns);
+  };
+
   const outputInput = (rows: Uint32Array): ActivationRows => {
     const { width } = hyper;
     const input = rowsFor(buffers.normed, width, [weights.output.matrix]);
@@ -41,23 +57,20 @@ export function makePass(context: PassContext): Pass {
   };
 
   return {
-    embed(tokens) {
-      const { embedding } = weights;
+    embed(tokens, sequences) {
+      const { embedding, positions } = weights;
       const { width, embeddingScale } = hyper;
-      const form = matrixForm(embedding, 0, "float");
-      const { rowsPerGroup } = form.layout;
       const scale = fround(embeddingScale);
+      const positionOf = rowPositions(sequences);
       eachRow(tokens.length, (first, count) => {
         for (let row = first; row < first + count; row++) {
-          const token = tokens[row]!;
-          const start = token - (token % rowsPerGroup);
-          const read = (bytes: Uint8Array): void =>
-            readMatrixRows(bench, embedding, 0, start, start + rowsPerGroup, bytes);
-          const at = (token - start) * width;
-          const values = numerics.decodeRows(form, rowsPerGroup, read).subarray(at, at + width);
           const state = buffers.state.subarray(row * width, (row + 1) * width);
+          const values = decodedRow(embedding, tokens[row]!);
           if (scale === 1) state.set(values);
           else for (let i = 0; i < width; i++) state[i] = fround(values[i]! * scale);
+          if (positions === undefined) continue;
+          const added = decodedRow(positions, positionOf[row]!);
+          for (let i = 0; i < width; i++) state[i] = fround(state[i]! + added[i]!);
         }
       });
     },
@@ -88,6 +101,15 @@ export function makePass(context: PassContext): Pass {
       });
     },
   };
+}
+
+/** The position of every row. */
+function rowPositions(sequences: readonly Sequence[]): number[] {
+  const positions: number[] = [];
+  for (const { row, count, position } of sequences) {
+    for (let n = 0; n < count; n++) positions[row + n] = position + n;
+  }
+  return positions;
 }
 
 /** Carries out all steps. */

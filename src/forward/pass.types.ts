@@ -43,13 +43,15 @@ export interface PassContext {
   readonly hyper: Hyperparameters;
   readonly weights: ModelWeights;
   readonly buffers: PassBuffers;
+  /** Most positions of a sequence. */
+  readonly positions: number;
   /** Where a head's keys and values are: a memory for each, or one that is used again for every sequence. */
   readonly headMemory: (layer: number, head: number, sequence: number) => HeadMemory;
 }
 
 export interface Pass {
-  /** Embeddings of tokens into the states, from row 0 on. */
-  embed(tokens: Int32Array): void;
+  /** Embeddings of tokens into the states, from row 0 on; `sequences` says at which positions they stand. */
+  embed(tokens: Int32Array, sequences: readonly Sequence[]): void;
   /** All states through one layer. */
   layer(index: number, sequences: readonly Sequence[]): void;
   /** The same, stopping before each product. */

@@ -83,6 +83,8 @@ export interface Multiplication {
   readonly addScaled?: number;
   /** Also multiply with this one, and keep activation(first) * second: `activation` says which. */
   readonly gated?: { readonly by: Multiplication; readonly activation: Activation };
+  /** Keep activation(sum). */
+  readonly activation?: Activation;
 }
 
 /** Where a team's member multiplies. */
@@ -167,6 +169,7 @@ function multiplyTile(bench: Workbench, task: Multiplication, start: number, end
       addBias(gated.by, others, here, start, rows);
       numerics.gate(gated.activation, products, others, here);
     }
+    if (task.activation !== undefined) numerics.activate(task.activation, products, here);
     const { values, stride } = products;
     for (let n = 0; n < here; n++) {
       const sums = values.subarray(n * stride, n * stride + rows);

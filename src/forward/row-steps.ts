@@ -49,10 +49,11 @@ export function makeRowSteps({ bench, hyper, buffers }: PassContext) {
       work(first, Math.min(ROWS_PER_PART, rows - first));
     });
 
-  /** The model's kind of norm. @param out may be `x` */
-  const normed = ({ weight, bias }: Norm, x: Float32Array, out: Float32Array): void => {
-    if (hyper.rules.norm === "layer") layerNorm(x, vectorOf(weight), bias && vectorOf(bias), hyper.epsilon, out);
-    else rmsNorm(x, vectorOf(weight), hyper.epsilon, out);
+  /** The model's kind of norm, with weights from `first` on. @param out may be `x` */
+  const normed = ({ weight, bias }: Norm, x: Float32Array, out: Float32Array, first = 0): void => {
+    const part = (tensor: Tensor): Float32Array => vectorOf(tensor).subarray(first, first + x.length);
+    if (hyper.rules.norm === "layer") layerNorm(x, part(weight), bias && part(bias), hyper.epsilon, out);
+    else rmsNorm(x, part(weight), hyper.epsilon, out);
   };
 
   /** Activations in the forms that these matrices multiply with. */
@@ -78,7 +79,7 @@ export function makeRowSteps({ bench, hyper, buffers }: PassContext) {
     rows: { first: 0, count: rows },
     out,
     outStride: matrix.rows,
-    ...(bias && { bias: vectorOf(bias) }),
+    ...(bias && { bias: vectorOf(bias).subarray(matrix.firstRow, matrix.firstRow + matrix.rows) }),
     ...(addScaled !== undefined && { addScaled }),
   });
 

@@ -3,6 +3,8 @@
  * norms of queries and keys, norms after a block, fused projections, experts. Every shape is held against the
  * hyperparameters before anything is allocated.
  */
+import { findFormat } from "../../codecs/registry.ts";
+import { findLayout } from "../../layouts/registry.ts";
 import { QuantizeError } from "../errors.ts";
 import { elementCount, type Model, type Tensor } from "../read/model.ts";
 import type { Hyperparameters } from "./hyperparameters.ts";
@@ -21,11 +23,13 @@ export interface Matrix {
 /** Weight and bias of a projection. */
 export interface Projection {
   readonly matrix: Matrix;
+  /** As many values as the tensor's rows: the part of a fused projection takes its own of them. */
   readonly bias?: Tensor;
 }
 
 /** Weight and bias of a norm. */
 export interface Norm {
+  /** Of heads: for one head, for all as one row, or (two-dimensional) for each its own. */
   readonly weight: Tensor;
   readonly bias?: Tensor;
 }
@@ -47,6 +51,8 @@ export interface LayerWeights {
   readonly queryNorm?: Norm;
   readonly keyNorm?: Norm;
   readonly attentionOutput: Projection;
+  /** A score for each query head that takes probability and goes nowhere. */
+  readonly sinks?: Tensor;
   readonly postAttentionNorm?: Norm;
   readonly feedForwardNorm?: Norm;
   readonly feedForward: FeedForward;
@@ -55,28 +61,58 @@ export interface LayerWeights {
 
 export interface ModelWeights {
   readonly embedding: Matrix;
+  /** Learned positions, a row each. */
+  readonly positions?: Matrix;
   readonly layers: readonly LayerWeights[];
   readonly outputNorm: Norm;
   /** The embedding where the model has no output tensor. */
   readonly output: Projection;
-  readonly ropeFactors?: Tensor;
+  /** Divisors of the rotary frequencies: for contexts up to the original one, and for longer ones. */
+  readonly ropeFactors?: { readonly short: Tensor; readonly long: Tensor };
   readonly vocabulary: number;
 }
 
-/** All matrices of a model: the embedding, the output, those of the layers. */
+/** The stored matrices behind projections, each once: fused projections are parts of one. */
+export function storedMatrices(projections: readonly (Projection | undefined)[]): Matrix[] {
+  const stored = new Map<Tensor, Matrix>();
+  for (const projection of projections) {
+    if (projection === undefined || stored.has(projection.matrix.tensor)) continue;
+    const { matrix } = projection;
+    const rows = matrix.tensor.shape[1] ?? 1;
+    stored.set(matrix.tensor, matrix.rows === rows ? matrix : { ...matrix, firstRow: 0, rows });
+  }
+  return [...stored.values()];
+}
+
+/** Those of a layer, in groups that are multiplied with the same activations, in the order of the pass. */
+export function layerInputs({ query, key, value, attentionOutput, feedForward }: LayerWeights): Matrix[][] {
+  const { gate, up, down, router } = feedForward;
+  const groups = [[query, key, value], [attentionOutput], [router], [gate, up], [down]];
+  return groups.map(storedMatrices).filter(({ length }) => length > 0);
+}
+
+/** All matrices of a model that are multiplied with: the embedding, the output, those of the layers. */
 export function matricesOf({ layers, output, embedding }: ModelWeights): Matrix[] {
-  const projections = layers.flatMap(({ query, key, value, attentionOutput, feedForward }) => {
-    const { gate, up, down, router } = feedForward;
-    return [query, key, value, attentionOutput, gate, up, down, router];
-  });
-  return [embedding, output.matrix, ...projections.flatMap((projection) => projection?.matrix ?? [])];
+  return [embedding, output.matrix, ...layers.flatMap((layer) => layerInputs(layer).flat())];
+}
+
+/** The same weights with tensors exchanged. */
+export function withTensors(weights: ModelWeights, exchange: (tensor: Tensor) => Tensor): ModelWeights {
+  const isTensor = (value: object): value is Tensor => "extents" in value;
+  const exchanged = (value: unknown): unknown => {
+    if (typeof value !== "object" || value === null) return value;
+    if (Array.isArray(value)) return value.map(exchanged);
+    if (isTensor(value)) return exchange(value);
+    return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, exchanged(item)]));
+  };
+  return exchanged(weights) as ModelWeights;
 }
 
 /** @throws QuantizeError `bad-format` naming the tensor that is missing or has another shape than the metadata say */
 export function findWeights(model: Model, hyper: Hyperparameters): ModelWeights {
   const { path } = model;
   const tensors = new Map(model.tensors.map((tensor) => [tensor.name, tensor]));
-  const { width, keyLength, valueLength, expertsUsed } = hyper;
+  const { width, keyLength, valueLength, expertsUsed, rules } = hyper;
 
   const fail = (name: string, expected: string, found: string) =>
     new QuantizeError("bad-format", `${path}: tensor ${name}: expected ${expected}, found ${found}`);
@@ -113,6 +149,19 @@ export function findWeights(model: Model, hyper: Hyperparameters): ModelWeights 
     const bias = vector(`${name}.bias`, found.rows * slices);
     return { matrix: found, ...(bias && { bias }) };
   };
+  /** Some rows of a projection. */
+  const part = ({ matrix: whole, bias }: Projection, firstRow: number, rows: number): Projection => {
+    const { tensor } = whole;
+    const format = findFormat(tensor.codec);
+    const groupRows = (format && findLayout(format, tensor.layout)?.rowsPerGroup) ?? 1;
+    if (firstRow % groupRows !== 0) {
+      throw new QuantizeError(
+        "unsupported",
+        `${path}: tensor ${tensor.name}: its parts share groups of rows, unpack it`,
+      );
+    }
+    return { matrix: { ...whole, firstRow, rows }, ...(bias && { bias }) };
+  };
 
   const layerOf = (layer: number): LayerWeights => {
     const name = (part: string): string => `blk.${layer}.${part}`;
@@ -120,21 +169,38 @@ export function findWeights(model: Model, hyper: Hyperparameters): ModelWeights 
     const keyRows = hyper.keyHeads[layer]! * keyLength;
     const valueRows = hyper.keyHeads[layer]! * valueLength;
     const attended = hyper.heads[layer]! * valueLength;
+    const { feedForwardNorm = "ffn_norm" } = rules;
+    const post = "post_attention_norm";
     const optional = {
       attentionNorm: norm(name("attn_norm"), width),
       queryNorm: norm(name("attn_q_norm"), keyLength, queryRows),
       keyNorm: norm(name("attn_k_norm"), keyLength, keyRows),
-      postAttentionNorm: norm(name("post_attention_norm"), width),
-      feedForwardNorm: norm(name("ffn_norm"), width),
+      sinks: vector(name("attn_sinks.weight"), hyper.heads[layer]!),
+      postAttentionNorm: feedForwardNorm === post ? undefined : norm(name(post), width),
+      feedForwardNorm: norm(name(feedForwardNorm), width),
       postFeedForwardNorm: norm(name("post_ffw_norm"), width),
     };
     return {
       ...Object.fromEntries(Object.entries(optional).filter(([, found]) => found !== undefined)),
-      query: projection(name("attn_q"), width, queryRows),
-      key: projection(name("attn_k"), width, keyRows),
-      value: projection(name("attn_v"), width, valueRows),
+      ...attentionInputs(name, queryRows, keyRows, valueRows),
       attentionOutput: projection(name("attn_output"), attended, width),
       feedForward: feedForwardOf(name),
+    };
+  };
+
+  const attentionInputs = (name: (part: string) => string, queryRows: number, keyRows: number, valueRows: number) => {
+    if (!tensors.has(name("attn_qkv.weight"))) {
+      return {
+        query: projection(name("attn_q"), width, queryRows),
+        key: projection(name("attn_k"), width, keyRows),
+        value: projection(name("attn_v"), width, valueRows),
+      };
+    }
+    const fused = projection(name("attn_qkv"), width, queryRows + keyRows + valueRows);
+    return {
+      query: part(fused, 0, queryRows),
+      key: part(fused, queryRows, keyRows),
+      value: part(fused, queryRows + keyRows, valueRows),
     };
   };
 
@@ -148,9 +214,12 @@ export function findWeights(model: Model, hyper: Hyperparameters): ModelWeights 
       return { router, gate, up, down: projection(name("ffn_down_exps"), up.matrix.rows, width, experts) };
     }
     const up = projection(name("ffn_up"), width, undefined);
-    const down = projection(name("ffn_down"), up.matrix.rows, width);
+    const inner = needed(name("ffn_down.weight")).shape[0]!;
+    const down = projection(name("ffn_down"), inner, width);
+    if (up.matrix.rows === 2 * inner) return { gate: part(up, 0, inner), up: part(up, inner, inner), down };
+    if (up.matrix.rows !== inner) throw fail(name("ffn_up.weight"), `${inner} rows`, String(up.matrix.rows));
     if (!tensors.has(name("ffn_gate.weight"))) return { up, down };
-    return { gate: projection(name("ffn_gate"), width, up.matrix.rows), up, down };
+    return { gate: projection(name("ffn_gate"), width, inner), up, down };
   };
 
   const embedding = matrix("token_embd.weight", width, undefined);
@@ -158,13 +227,17 @@ export function findWeights(model: Model, hyper: Hyperparameters): ModelWeights 
   if (outputNorm === undefined) throw fail("output_norm.weight", "a norm", "none");
   const vocabulary = embedding.rows;
   const output = tensors.has("output.weight") ? projection("output", width, vocabulary) : { matrix: embedding };
-  const ropeFactors = vector("rope_freqs.weight", hyper.rope.dimensions / 2);
+  const factors = (name: string): Tensor | undefined => vector(`${name}.weight`, hyper.rope.dimensions / 2);
+  const plain = factors("rope_freqs");
+  const [short, long] = [plain ?? factors("rope_factors_short"), plain ?? factors("rope_factors_long")];
+  const positions = tensors.has("position_embd.weight") ? matrix("position_embd.weight", width, undefined) : undefined;
   return {
     embedding,
     layers: Array.from({ length: hyper.layers }, (_, layer) => layerOf(layer)),
     outputNorm,
     output,
     vocabulary,
-    ...(ropeFactors && { ropeFactors }),
+    ...(positions && { positions }),
+    ...(short && long && { ropeFactors: { short, long } }),
   };
 }

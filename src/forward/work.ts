@@ -1,6 +1,6 @@
 /** How much there is to multiply: what times are estimated from, and what progress is counted in. */
 import type { Hyperparameters } from "./hyperparameters.ts";
-import type { Matrix, ModelWeights, Projection } from "./weights.ts";
+import { layerInputs, type Matrix, type ModelWeights } from "./weights.ts";
 
 /** Weights that a token is multiplied with. */
 export interface PassWork {
@@ -12,13 +12,12 @@ export interface PassWork {
 
 export function passWork({ expertsUsed }: Hyperparameters, { layers, output }: ModelWeights): PassWork {
   const ofMatrix = ({ rows, columns, slices }: Matrix): number => rows * columns * (slices > 1 ? expertsUsed : 1);
-  const sum = (projections: readonly (Projection | undefined)[]): number =>
-    projections.reduce((total, projection) => total + (projection === undefined ? 0 : ofMatrix(projection.matrix)), 0);
   return {
-    layers: layers.map(({ query, key, value, attentionOutput, feedForward }) => {
-      const { gate, up, down, router } = feedForward;
-      return sum([query, key, value, attentionOutput, gate, up, down, router]);
-    }),
+    layers: layers.map((layer) =>
+      layerInputs(layer)
+        .flat()
+        .reduce((sum, matrix) => sum + ofMatrix(matrix), 0),
+    ),
     output: ofMatrix(output.matrix),
   };
 }

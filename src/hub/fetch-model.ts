@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { QuantizeError } from "../errors.ts";
 import type { Progress } from "../engine/run-options.ts";
 import { isJsonObject, readJsonObject } from "../read/json-text.ts";
-import { requireRoom } from "../write/atomic-output.ts";
+import { requireRoom } from "../write/output-path.ts";
 import { chooseFiles, type Choice } from "./choose-files.ts";
 import { bytesHere, fetchFile, type RepoSource } from "./fetch-file.ts";
 import { formatHubAddress, type HubAddress } from "./hub-address.ts";

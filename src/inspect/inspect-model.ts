@@ -135,7 +135,7 @@ export function inspectModel(model: Model, { arrayElements = 8 }: InspectOptions
   return {
     path: model.path,
     format: model.format,
-    files: model.files,
+    files: model.files.map(({ path, byteLength }) => ({ path, byteLength })),
     ...(architecture !== undefined && { architecture }),
     ...(name !== undefined && { name }),
     weights,

@@ -23,14 +23,6 @@ import { writtenModel } from "./written-model.ts";
 
 type ManifestCalibration = NonNullable<Manifest["calibration"]>;
 
-/** What is known before the work, and what to do after the plain conversion. */
-export interface PreparedCalibration extends ConversionStep {
-  /** What a recipe says of it: the same again gives the same bytes. */
-  readonly choices: CalibrationChoices;
-  /** Names of the tensors that are calibrated. */
-  readonly calibrated: ReadonlySet<string>;
-}
-
 /**
  * Matrices whose codes can be chosen against the model: those in the layers but for routers, whose outputs are compared
  * and not added, and an output that is no embedding too.
@@ -50,7 +42,7 @@ function calibratedTensors(plan: Plan, source: PreparedModel): Set<string> {
 }
 
 /**
- * Checks everything that can be checked before weights are converted.
+ * The step that calibrates; everything that can be checked before weights are converted is.
  * @param output the path that people know the file by
  * @throws QuantizeError `usage`, `unsupported` (an unknown architecture, no vocabulary), `no-room`, `io`, `output-exists`
  * where an unfinished calibration lies
@@ -60,7 +52,7 @@ export function prepareConversionCalibration(
   output: string,
   choices: CalibrationChoices,
   options: ConversionOptions,
-): PreparedCalibration {
+): ConversionStep {
   const { threads = availableParallelism(), effort = "normal" } = options;
   const method = CALIBRATION_METHODS[effort];
   const source = prepareModel(plan.model);
@@ -91,11 +83,10 @@ export function prepareConversionCalibration(
   });
   const longest: Estimate = { value: LONGEST_NUMBER, error: LONGEST_NUMBER };
   return {
-    choices: known,
-    calibrated,
     manifestDraft: { calibration: entry(longest, longest) },
-    async run(written, engine, rewrite) {
-      const { report, warnings, outcome } = await calibrateWritten(job, written, engine, rewrite);
+    header: { calibrate: known, calibrated },
+    async run(written, tools) {
+      const { report, warnings, outcome } = await calibrateWritten(job, written, tools);
       const { isKept, divergence, plainDivergence } = report;
       return {
         ...outcome,

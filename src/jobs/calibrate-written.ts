@@ -26,7 +26,7 @@ import { calibrationWarnings } from "./calibration-warnings.ts";
 import type { CalibrationReport } from "./calibration.types.ts";
 import { compareCalibrated } from "./compare-calibrated.ts";
 import { sourceHashOf } from "./conversion-report.ts";
-import type { WrittenTensors } from "./conversion-step.ts";
+import type { StepTools, WrittenTensors } from "./conversion-step.ts";
 import type { ConversionOptions } from "./conversion.types.ts";
 import { writtenModel, type PlannedCodebooks } from "./written-model.ts";
 
@@ -56,12 +56,10 @@ export interface CalibratedFile {
   readonly outcome: Pick<WrittenTensors, "results" | "codebooks">;
 }
 
-/** @param rewrite writes all tensors once more as the conversion had them */
 export async function calibrateWritten(
   job: CalibrationJob,
   written: WrittenTensors,
-  engine: Engine,
-  rewrite: () => Promise<WrittenTensors>,
+  { engine, convert }: StepTools,
 ): Promise<CalibratedFile> {
   const { output, method, mostColumns, options } = job;
   const identity = identityOf(job, written.results);
@@ -95,7 +93,7 @@ export async function calibrateWritten(
   };
   const warnings = calibrationWarnings(report, mostColumns, run.cutTensors);
   const [outcome] = await freshly(job, engine, async () => {
-    if (!report.isKept) return rewrite();
+    if (!report.isKept) return convert();
     return { results: await compareCalibrated(written, codebooks, report, options, engine), codebooks };
   });
   return { report, warnings, outcome: { results: outcome.results, codebooks: outcome.codebooks } };

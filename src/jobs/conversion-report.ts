@@ -9,18 +9,30 @@ import { elementCount } from "../read/model.ts";
 import { storedBytes, storedCodebookBytes } from "../read/read-tensor.ts";
 import { combineHashes, formatHash } from "../verify/xxh64.ts";
 import type { OutputSet } from "../write/output-set.ts";
+import type { WrittenTensors } from "./conversion-step.ts";
 import type { ConversionOptions, ConversionReport, TensorReport, Totals } from "./conversion.types.ts";
 
-/** All but what later steps add. @param results of each tensor of the plan */
+/** What a report says beside what became of the tensors. */
+export interface ReportFacts {
+  readonly output: Pick<OutputSet, "files" | "byteLength" | "notes">;
+  readonly memory: MemoryPlan;
+  readonly options: ConversionOptions;
+  readonly engine: Pick<Engine, "backend">;
+}
+
+/**
+ * @param written `results` of each tensor of the plan
+ * @param found by steps: it goes into the report as it is; warnings come last
+ */
 export function conversionReport(
-  plan: Plan,
-  results: readonly TensorResult[],
-  { files, byteLength }: Pick<OutputSet, "files" | "byteLength">,
-  { threads, peakBytes }: MemoryPlan,
-  { verify = "kernels" }: ConversionOptions,
-  { backend }: Pick<Engine, "backend">,
+  { plan, results }: Pick<WrittenTensors, "plan" | "results">,
+  found: Partial<ConversionReport>,
+  { output, memory, options, engine }: ReportFacts,
 ): ConversionReport {
+  const { files, byteLength, notes } = output;
   const tensors = plan.tensors.map((planned, index) => tensorReport(planned, results[index]!));
+  const overflows = tensors.filter(({ quality }, i) => results[i]!.products && quality?.kernelError === undefined);
+  const outOfRange = overflows.map(({ name }) => `${name}: products of its weights are beyond the range of f32`);
   return {
     input: plan.model.path,
     output: files[0]!.path,
@@ -31,13 +43,14 @@ export function conversionReport(
     sourceHash: sourceHashOf(plan, results),
     tensors,
     totals: totalsOf(plan, tensors, results),
-    verify,
-    backend,
-    threads,
-    plannedMemory: peakBytes,
-    ...(plan.mixed !== undefined && { mixed: plan.mixed }),
-    warnings: plan.warnings,
+    verify: options.verify ?? "kernels",
+    backend: engine.backend,
+    threads: memory.threads,
+    plannedMemory: memory.peakBytes,
     seconds: 0,
+    ...(plan.mixed !== undefined && { mixed: plan.mixed }),
+    ...found,
+    warnings: [...plan.warnings, ...outOfRange, ...notes, ...(found.warnings ?? [])],
   };
 }
 

@@ -26,10 +26,20 @@ export interface ConversionOptions extends RunOptions, QualityBudget {
   readonly effort?: Effort;
   /** Replace an existing output, throw away an unfinished calibration. Default false. */
   readonly force?: boolean;
-  /** Go on with an unfinished calibration, where there is one. Default false. */
+  /**
+   * Go on from what an earlier run of the same conversion has left, and leave to a later one what this run does not finish.
+   * Default false.
+   */
   readonly resume?: boolean;
   /** A program for which interleaved types get the numbers that it knows; default: none, they are carried as bytes. */
   readonly compat?: Compat;
+  /**
+   * Put our own keys into the file: format version, manifest, learned tables. Default true. Without them a file of stock
+   * types in rows is what other programs would have written; files of other types need them.
+   */
+  readonly manifest?: boolean;
+  /** A JSON file to write the manifest to, right after the output has its name. */
+  readonly manifestFile?: string;
   /** Further facts for the manifest (recipe, command), kept as they are. */
   readonly provenance?: Readonly<Record<string, unknown>>;
 }
@@ -115,7 +125,7 @@ export interface ConversionReport {
   readonly threads: number;
   /** Peak memory that the plan allows for, in bytes. */
   readonly plannedMemory: number;
-  /** The plan's: things people should know, a sentence each. */
+  /** Things people should know, a sentence each: the plan's, and what was found in the output's place. */
   readonly warnings: readonly string[];
   /** How a mix for a size came to be, in a sentence. */
   readonly mixed?: string;
@@ -135,6 +145,11 @@ export interface ComparedTensor {
   /** Hash of the bytes as they are now, and what the manifest says, where it says something. */
   readonly hash: string;
   readonly manifestHash?: string;
+  /** The same of its learned tables and levels. */
+  readonly codebookHash?: string;
+  readonly manifestCodebookHash?: string;
+  /** What is not as the manifest says, in words. */
+  readonly damage?: string;
   readonly seconds: number;
 }
 
@@ -143,7 +158,7 @@ export interface VerificationReport {
   readonly input: string;
   readonly against: string;
   readonly tensors: readonly ComparedTensor[];
-  /** Names of tensors whose bytes do not match the manifest's hash. */
+  /** Names of tensors whose bytes, or learned tables and levels, do not match the manifest's hashes. */
   readonly damaged: readonly string[];
   /** Pooled over all tensors whose encodings differ. */
   readonly nmse: number;

@@ -6,6 +6,7 @@ import { runComparison } from "./run-comparison.ts";
 import { rowCount, type Metadata, type MetadataValue, type Model, type Tensor } from "../read/model.ts";
 import { openModel } from "../open/open-model.ts";
 import { closeModelFiles, openModelFiles, readTensorRows, storedBytes } from "../read/read-tensor.ts";
+import { manifestOf, type Manifest } from "../container/manifest.ts";
 import { isStorageKey } from "../container/manifest-keys.ts";
 
 /** A tensor that is in both files. */
@@ -27,11 +28,20 @@ export interface MetadataDifference {
   readonly kind: "only-a" | "only-b" | "value";
 }
 
+/** How far the files differ in what they say of how they were made. */
+export interface ManifestDifference {
+  readonly kind: "only-a" | "only-b" | "value";
+  /** Parts of the manifest that differ: `source`, `recipe`, ... */
+  readonly parts: readonly string[];
+}
+
 export interface ModelDifference {
   readonly a: string;
   readonly b: string;
   readonly isSame: boolean;
   readonly metadata: readonly MetadataDifference[];
+  /** Absent where both manifests are the same, or none has one. Says nothing of the models: `isSame` may be true. */
+  readonly manifest?: ManifestDifference;
   /** In the order of `a`, then those that only `b` has. */
   readonly tensors: readonly TensorDifference[];
 }
@@ -62,6 +72,16 @@ function diffMetadata(a: Metadata, b: Metadata): MetadataDifference[] {
     if (inA === undefined) return [{ key, kind: "only-b" }];
     return sameValue(inA, inB) ? [] : [{ key, kind: "value" }];
   });
+}
+
+async function diffManifests(a: Model, b: Model): Promise<ManifestDifference | undefined> {
+  const [x, y] = [await manifestOf(a.metadata, a.path), await manifestOf(b.metadata, b.path)];
+  if (x === undefined || y === undefined) {
+    return x === y ? undefined : { kind: y === undefined ? "only-a" : "only-b", parts: [] };
+  }
+  const names = [...new Set([...Object.keys(x), ...Object.keys(y)])] as (keyof Manifest)[];
+  const parts = names.filter((name) => JSON.stringify(x[name]) !== JSON.stringify(y[name]));
+  return parts.length === 0 ? undefined : { kind: "value", parts };
 }
 
 const encodingOf = ({ codec, layout }: Tensor): string => (layout === "rows" ? codec : `${codec}@${layout}`);
@@ -157,8 +177,13 @@ export async function diffModels(options: DiffOptions): Promise<ModelDifference>
         }),
     ];
     const metadata = diffMetadata(a.metadata, b.metadata);
+    const manifest = await diffManifests(a, b);
     const isSame = metadata.length === 0 && tensors.every(({ kind }) => kind === "same");
-    return { a: options.a, b: options.b, isSame, metadata, tensors: await withErrors(a, b, tensors, options) };
+    return {
+      ...{ a: options.a, b: options.b, isSame, metadata },
+      ...(manifest && { manifest }),
+      tensors: await withErrors(a, b, tensors, options),
+    };
   } finally {
     closeModelFiles(left.fds);
     closeModelFiles(right.fds);

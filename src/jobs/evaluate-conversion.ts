@@ -15,7 +15,8 @@ import { scoredPositions } from "../forward/programs/score.ts";
 import type { Plan } from "../plan/plan.ts";
 import { contextWarnings, readWindows, requireEnough } from "./evaluate-model.ts";
 import type { EvaluationChoices, EvaluationReport } from "./evaluation.types.ts";
-import { writtenModel, type WrittenFiles } from "./written-model.ts";
+import type { FileInTheMaking } from "../write/output-set.ts";
+import { writtenModel } from "./written-model.ts";
 
 /** A text that a conversion is judged by, and the bounds it must keep. */
 export interface ConversionEvaluation extends EvaluationChoices, EvaluationBudget {
@@ -30,7 +31,7 @@ export interface PreparedEvaluation {
   readonly draft: ManifestEvaluation;
   /** @param codebooks of each tensor of the plan, slice by slice */
   run(
-    files: WrittenFiles,
+    files: readonly FileInTheMaking[],
     codebooks: readonly (readonly Codebook[] | undefined)[],
     engine: Engine,
   ): Promise<EvaluationReport>;

@@ -25,7 +25,8 @@ import { lookForOriginal } from "../open/find-original.ts";
 import { openModel } from "../open/open-model.ts";
 import type { Model } from "../read/model.ts";
 import { makeTokenizer } from "../tokenizer/make-tokenizer.ts";
-import { checkOutput, writeAtomically } from "../write/atomic-output.ts";
+import { withFileLog } from "../read/file-log.ts";
+import { withOutput, type TakenOutput } from "../write/atomic-output.ts";
 import { writeParts } from "../write/write-all.ts";
 import type { EvaluationChoices, EvaluationOptions, EvaluationOutline, EvaluationReport } from "./evaluation.types.ts";
 
@@ -193,20 +194,25 @@ export async function outlineEvaluation(options: EvaluationOptions): Promise<Eva
  * (logits that are not finite), `no-room`, `budget` (its cause is the report)
  */
 export async function evaluateModel(options: EvaluationOptions): Promise<EvaluationReport> {
-  return withEngine(options, (engine) => evaluate(options, engine));
+  const { saveLogits: path, force = false } = options;
+  const run = (place?: TakenOutput) => withEngine(options, (engine) => evaluate(options, place, engine));
+  return withFileLog(() => (path === undefined ? run() : withOutput({ path, force }, run)));
 }
 
-async function evaluate(options: EvaluationOptions, engine: Engine): Promise<EvaluationReport> {
+async function evaluate(
+  options: EvaluationOptions,
+  place: TakenOutput | undefined,
+  engine: Engine,
+): Promise<EvaluationReport> {
   const start = performance.now();
   announce(options, "open");
-  const { saveLogits, force = false } = options;
-  if (saveLogits !== undefined) checkOutput({ path: saveLogits, inputs: [options.input], force });
+  const { saveLogits } = options;
   const prepared = await prepare(options);
   const { tested, base, logits, windows, arithmetic, textHash } = prepared;
   const input = { tested, ...(base && { base }), arithmetic, windows };
-  const run = await (saveLogits === undefined
+  const run = await (place === undefined
     ? runEvaluation({ ...input, ...(logits && { codedFile: { ...logits, mode: "read" } }) }, options, engine)
-    : savingLogits(saveLogits, force, input, options, engine));
+    : savingLogits(place, input, options, engine));
   const { plan, ...found } = run;
   const report: EvaluationReport = {
     ...factsOf(prepared, options),
@@ -225,26 +231,19 @@ async function evaluate(options: EvaluationOptions, engine: Engine): Promise<Eva
 
 /** Evaluates and writes the logits of the model under test as llama-perplexity does. */
 async function savingLogits(
-  path: string,
-  force: boolean,
+  place: TakenOutput,
   input: EvaluationInput,
   options: EvaluationOptions,
   engine: Engine,
 ): Promise<EvaluationRun> {
   const { vocabulary } = input.tested.weights;
   const head = logitsFileHead(input.windows, vocabulary);
-  const inputs = [input.tested, ...(input.base ? [input.base] : [])].flatMap(({ model }) =>
-    model.files.map((file) => file.path),
-  );
-  const byteLength = logitsFileBytes(input.windows, vocabulary);
-  return writeAtomically(
-    { path, inputs, force, byteLength },
-    {
-      write(temporaryPath) {
-        writeParts(temporaryPath, [head]);
-        const codedFile = { path: temporaryPath, byteOffset: head.length, mode: "write" as const };
-        return runEvaluation({ ...input, codedFile }, options, engine);
-      },
+  return place.write({
+    byteLength: logitsFileBytes(input.windows, vocabulary),
+    write(temporaryPath) {
+      writeParts(temporaryPath, [head]);
+      const codedFile = { path: temporaryPath, byteOffset: head.length, mode: "write" as const };
+      return runEvaluation({ ...input, codedFile }, options, engine);
     },
-  );
+  });
 }

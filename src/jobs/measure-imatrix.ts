@@ -10,7 +10,8 @@ import { mergeContents, type NamedContent } from "../imatrix/merge-imatrices.ts"
 import { readImatrixContent } from "../imatrix/read-imatrix.ts";
 import { openModel } from "../open/open-model.ts";
 import { makeTokenizer } from "../tokenizer/make-tokenizer.ts";
-import { checkOutput } from "../write/atomic-output.ts";
+import { withFileLog } from "../read/file-log.ts";
+import { withOutput, type TakenOutput } from "../write/atomic-output.ts";
 import { contextWarnings, readWindows } from "./evaluate-model.ts";
 import type { ImatrixOptions, ImatrixReport } from "./imatrix.types.ts";
 import { writeContents } from "./merge-imatrices.ts";
@@ -29,7 +30,10 @@ const ARITHMETIC = "kernels";
  * not finite, `no-room`, `io`, `output-exists`
  */
 export async function measureImatrix(options: ImatrixOptions): Promise<ImatrixReport> {
-  return withEngine(options, (engine) => measure(options, engine));
+  const { output: path, force = false } = options;
+  return withFileLog(() =>
+    withOutput({ path, force }, (place) => withEngine(options, (engine) => measure(options, place, engine))),
+  );
 }
 
 interface MeasuredText {
@@ -39,11 +43,10 @@ interface MeasuredText {
   readonly seed?: number;
 }
 
-async function measure(options: ImatrixOptions, engine: Engine): Promise<ImatrixReport> {
+async function measure(options: ImatrixOptions, place: TakenOutput, engine: Engine): Promise<ImatrixReport> {
   const start = performance.now();
   announce(options, "open");
-  const { input, output, merge = [], processOutput = false } = options;
-  checkOutput({ path: output, inputs: [input, ...merge], force: options.force ?? false });
+  const { input, merge = [], processOutput = false } = options;
   const added = merge.map(readImatrixContent);
   const model = prepareModel(await openModel(input));
   const { windows, dataset, ...source } = await textOf(model, options, engine);
@@ -61,10 +64,9 @@ async function measure(options: ImatrixOptions, engine: Engine): Promise<Imatrix
     chunkSize: context,
     chunkCount: count,
   };
-  const files = model.model.files.map(({ path }) => path);
   // The new measurement says how long a chunk is, and its text is named last.
   const content = { ...mergeContents([...added, measured]), chunkSize: context };
-  const contents = await writeContents(content, merge, options, [...files, ...merge]);
+  const contents = await writeContents(content, merge, options, place);
   return {
     input,
     ...source,

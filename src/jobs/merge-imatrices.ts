@@ -3,7 +3,8 @@ import { describeEntry } from "../imatrix/describe-importance.ts";
 import { mergeContents, type MergedContent } from "../imatrix/merge-imatrices.ts";
 import { readImatrixContent } from "../imatrix/read-imatrix.ts";
 import { QuantizeError } from "../errors.ts";
-import { checkOutput } from "../write/atomic-output.ts";
+import { withFileLog } from "../read/file-log.ts";
+import { withOutput, type TakenOutput } from "../write/atomic-output.ts";
 import { writeImatrix } from "../write/write-imatrix.ts";
 import type { ImatrixContents, ImatrixOutput, MergeOptions } from "./imatrix.types.ts";
 
@@ -13,18 +14,22 @@ import type { ImatrixContents, ImatrixOutput, MergeOptions } from "./imatrix.typ
  */
 export async function mergeImatrices({ inputs, ...output }: MergeOptions): Promise<ImatrixContents> {
   if (inputs.length === 0) throw new QuantizeError("usage", "no importance files given to merge");
-  checkOutput({ path: output.output, inputs, force: output.force ?? false });
-  return writeContents(mergeContents(inputs.map(readImatrixContent)), inputs, output, inputs);
+  const { output: path, force = false } = output;
+  return withFileLog(() =>
+    withOutput({ path, force }, (place) =>
+      writeContents(mergeContents(inputs.map(readImatrixContent)), inputs, output, place),
+    ),
+  );
 }
 
-/** Writes a measurement, and says what is in it. @param inputs files that the output must not be */
+/** Writes a measurement, and says what is in it. */
 export async function writeContents(
   content: MergedContent,
   merged: readonly string[],
-  { output: path, format = "gguf", force = false }: ImatrixOutput,
-  inputs: readonly string[],
+  { output: path, format = "gguf" }: ImatrixOutput,
+  place: TakenOutput,
 ): Promise<ImatrixContents> {
-  const fileBytes = await writeImatrix({ path, inputs, force }, content, format);
+  const fileBytes = await writeImatrix(place, content, format);
   const { datasets, chunkSize, chunkCount, entries } = content;
   return {
     output: path,

@@ -12,7 +12,7 @@ import { elementCount, type Model } from "../read/model.ts";
 import { formatBits, formatBytes } from "../text/format-number.ts";
 import { unknownName } from "../text/nearest-name.ts";
 import { planOutputHeader, type HeaderOptions } from "../write/output-header.ts";
-import { outputSet } from "../write/output-set.ts";
+import { planFileSizes } from "../write/output-set.ts";
 
 /** How large: bits for each weight of the model, learned tables counted, or bytes of the files. */
 export type MixTarget = { readonly bitsPerWeight: number } | { readonly bytes: number };
@@ -64,7 +64,7 @@ export function mixModel(
   const weights = weightsOf(model);
   const findingsBytes = FINDINGS_BYTES + FINDINGS_BYTES_PER_TENSOR * model.tensors.length;
   const fileBytes = (plan: Plan): number =>
-    outputSet(plan, planOutputHeader(plan, header), "-", true).byteLength + findingsBytes;
+    planFileSizes(plan, planOutputHeader(plan, header)).reduce((sum, file) => sum + file.byteLength, findingsBytes);
   const size = (plan: Plan): number => ("bytes" in target ? fileBytes(plan) : tensorBytes(plan));
   const most = "bytes" in target ? target.bytes : Math.floor((target.bitsPerWeight * weights) / 8);
 

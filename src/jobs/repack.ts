@@ -16,14 +16,18 @@ export interface RepackOptions extends ConvertOptions {
 }
 
 function planRepacking(model: Model, layout: string): Plan {
-  const plan = planConversion(model, { scheme: COPY, layout });
+  // With the input's files and order of tensors, so that unpacking gives the same files back.
+  const plan = planConversion(model, { scheme: COPY, layout, keepSplit: true });
   const isPacked = layout === "rows" || plan.tensors.some((planned) => planned.layout !== "rows");
   return isPacked
     ? plan
     : { ...plan, warnings: [...plan.warnings, `nothing was packed: no tensor comes in ${layout}`] };
 }
 
-/** Packs a file: `unpack` gives back the very same tensor bytes. */
+/**
+ * Packs a file, or the files of a set: `unpack` gives back the very same tensor bytes, and with `manifest: false` the very
+ * same files, where they were GGUF of version 3.
+ */
 export async function pack(options: RepackOptions): Promise<ConversionReport> {
   const plan = (model: Model) => planRepacking(model, options.layout);
   return withEngine(options, (engine) => convertModel(options, plan, engine));

@@ -2,8 +2,9 @@
 import { QuantizeError } from "../errors.ts";
 import { elementCount, type Model } from "../read/model.ts";
 import { storedBytes } from "../read/read-tensor.ts";
+import { hashCodebooks } from "../verify/codebook-hash.ts";
 import { formatHash } from "../verify/xxh64.ts";
-import { manifestOf } from "../container/manifest.ts";
+import { manifestOf, type ManifestTensor } from "../container/manifest.ts";
 import { requireQuality } from "../verify/budget.ts";
 import { compareTensors, type TensorPair } from "./compare-tensors.ts";
 import type { RunOptions } from "../engine/run-options.ts";
@@ -44,7 +45,8 @@ function pairsOf(model: Model, original: Model): TensorPair[] {
 /**
  * @param engine started with the same options, for this run only
  * @returns qualities as the conversion reported them, and whether the bytes are still those of the manifest
- * @throws QuantizeError `incompatible`; `budget` when bytes are damaged or a bound is missed
+ * @throws QuantizeError `incompatible`; `damaged` when bytes are not those of the manifest, `budget` when a bound is
+ * missed; the cause of both is the report
  */
 export async function runComparison(
   model: Model,
@@ -63,6 +65,9 @@ export async function runComparison(
   const tensors = pairs.map(({ written, tensor }, index): ComparedTensor => {
     const result = results[index]!;
     const claim = claims.get(written.name);
+    const hash = formatHash(result.hash);
+    const codebookHash = written.codebooks && formatHash(hashCodebooks(written.codebooks));
+    const damage = claim && damageOf(claim, hash, codebookHash);
     return {
       name: written.name,
       shape: written.shape,
@@ -71,8 +76,11 @@ export async function runComparison(
       encoding: { codec: written.codec, layout: written.layout },
       byteLength: storedBytes(written),
       quality: qualityOf(result)!,
-      hash: formatHash(result.hash),
+      hash,
       ...(claim === undefined ? {} : { manifestHash: claim.hash }),
+      ...(codebookHash !== undefined && { codebookHash }),
+      ...(claim?.codebookHash !== undefined && { manifestCodebookHash: claim.codebookHash }),
+      ...(damage !== undefined && { damage }),
       seconds: result.seconds,
     };
   });
@@ -86,7 +94,7 @@ export async function runComparison(
     input: model.path,
     against: original.path,
     tensors,
-    damaged: tensors.filter((t) => t.manifestHash !== undefined && t.manifestHash !== t.hash).map((t) => t.name),
+    damaged: tensors.filter(({ damage }) => damage !== undefined).map(({ name }) => name),
     ...pooled,
     hasManifest: manifest !== undefined,
     backend,
@@ -98,14 +106,18 @@ export async function runComparison(
   return report;
 }
 
+/** What of a tensor is not as the manifest says, in words. */
+function damageOf(claim: ManifestTensor, hash: string, codebookHash: string | undefined): string | undefined {
+  if (claim.hash !== hash) return `expected bytes of hash ${claim.hash}, found ${hash}`;
+  if (claim.codebookHash === undefined || claim.codebookHash === codebookHash) return undefined;
+  return `expected learned tables and levels of hash ${claim.codebookHash}, found ${codebookHash ?? "none"}`;
+}
+
 function requireIntact(report: VerificationReport): void {
-  const [first] = report.damaged;
+  const first = report.tensors.find(({ damage }) => damage !== undefined);
   if (first === undefined) return;
-  const { hash, manifestHash } = report.tensors.find(({ name }) => name === first)!;
   const rest = report.damaged.length > 1 ? `, and ${report.damaged.length - 1} more tensors are damaged` : "";
-  throw new QuantizeError(
-    "budget",
-    `${report.input}: tensor ${first}: expected bytes of hash ${manifestHash}, found ${hash}${rest}`,
-    { cause: report },
-  );
+  throw new QuantizeError("damaged", `${report.input}: tensor ${first.name}: ${first.damage}${rest}`, {
+    cause: report,
+  });
 }

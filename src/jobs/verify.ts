@@ -20,8 +20,8 @@ export interface VerifyOptions extends RunOptions, QualityBudget {
 
 /**
  * Compares a quantized file with its original.
- * @throws QuantizeError of code `budget` (its cause is the report) when bytes are damaged or a quality bound is missed,
- * `incompatible` when the two do not hold the same tensors, `usage` when the original is not named and not found
+ * @throws QuantizeError of code `damaged` when bytes are not those of the manifest, `budget` when a quality bound is missed
+ * (the cause of both is the report), `incompatible` when the two do not hold the same tensors, `usage` when the original is not named and not found
  */
 export async function verify(options: VerifyOptions): Promise<VerificationReport> {
   return withEngine(options, async (engine) => {

@@ -33,7 +33,8 @@ export async function openModel(path: string, options: OpenOptions = {}): Promis
 
 function isFolder(path: string): boolean {
   try {
-    return statSync(path).isDirectory();
+    // A file of a set that is being replaced may have no name yet: see read/replacement-record.ts.
+    return statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
   } catch (cause) {
     throw ioError(path, "cannot be opened", cause);
   }

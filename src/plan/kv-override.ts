@@ -1,4 +1,5 @@
 /** `--override-kv key=type:value`: metadata set by hand. */
+import { isStorageKey } from "../container/manifest-keys.ts";
 import { QuantizeError } from "../errors.ts";
 import type { Metadata, MetadataValue } from "../read/model.ts";
 
@@ -36,6 +37,11 @@ export function overrideMetadata(metadata: Metadata, overrides: readonly string[
       throw new QuantizeError("usage", `override "${text}": expected <key>=int|float|bool|str:<value>`);
     if (key === "general.alignment" && !isAlignment(parsed))
       throw new QuantizeError("usage", `override "${text}": expected a power of two from 8 to 65536`);
+    if (isStorageKey(key!) || key!.startsWith("split."))
+      throw new QuantizeError(
+        "usage",
+        `override "${text}": this key says how the file is stored, not what the model is`,
+      );
     result.set(key!, parsed);
   }
   return result;

@@ -16,14 +16,20 @@ function setText(metadata: Metadata, key: string, text: string): void {
   metadata.set(key, { type: "string", value });
 }
 
-/**
- * Builds the output's metadata. Keys keep their order and types; new keys come last.
- * @param fileType `general.file_type`; undefined removes the key, since the source's would be untrue
- */
-export function outputMetadata(source: Metadata, fileType: number | "keep" | undefined, imatrix?: Imatrix): Metadata {
+/** What is to be said of the output. */
+export interface OutputFacts {
+  /** `general.file_type`; undefined removes the key, since the source's would be untrue. */
+  readonly fileType: number | "keep" | undefined;
+  readonly imatrix?: Imatrix | undefined;
+  /** Every tensor stays as it is encoded: then the source's word for the block formats does too. */
+  readonly isCopied?: boolean;
+}
+
+/** Builds the output's metadata. Keys keep their order and types; new keys come last. */
+export function outputMetadata(source: Metadata, { fileType, imatrix, isCopied = false }: OutputFacts): Metadata {
   const metadata: Metadata = withoutStorageKeys(source);
   for (const key of ["split.no", "split.count", "split.tensors.count"]) metadata.delete(key);
-  metadata.set("general.quantization_version", { type: "uint32", value: QUANTIZATION_VERSION });
+  if (!isCopied) metadata.set("general.quantization_version", { type: "uint32", value: QUANTIZATION_VERSION });
   if (fileType === undefined) metadata.delete("general.file_type");
   else if (fileType !== "keep") metadata.set("general.file_type", { type: "uint32", value: fileType });
   if (imatrix !== undefined) {

@@ -18,7 +18,7 @@ const DEQUANTIZED: Reason = { code: "dequantized" };
 
 /** @param to float type of the tensors that were quantized */
 export function planDequantize(model: Model, to: FloatType): Plan {
-  const metadata = outputMetadata(model.metadata, findFormat(to)!.fileType);
+  const metadata = outputMetadata(model.metadata, { fileType: findFormat(to)!.fileType });
   const alignment = alignmentOf(metadata);
   const sized = inOutputOrder(model.tensors).map((tensor) => {
     const codec = isQuantized(findFormat(tensor.codec)!) ? to : storableType(tensor);

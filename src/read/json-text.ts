@@ -17,11 +17,25 @@ export function readJsonObject(path: string): JsonObject {
   return parseJsonObject(readWholeFile(path, MAX_JSON_BYTES), path);
 }
 
+/** Reads a JSON file whose root is a list. @throws QuantizeError `io` or `bad-format`, naming the file */
+export function readJsonList(path: string): readonly unknown[] {
+  const value = parseJson(readWholeFile(path, MAX_JSON_BYTES), path);
+  if (!Array.isArray(value)) throw new QuantizeError("bad-format", `${path}: expected a JSON list`);
+  return value;
+}
+
 /**
- * Parses JSON whose root is an object. Two equal keys are an error: readers would disagree on which one counts.
+ * Parses JSON whose root is an object.
  * @param where for error messages: the file, and what of it
  */
 export function parseJsonObject(bytes: Uint8Array, where: string): JsonObject {
+  const value = parseJson(bytes, where);
+  if (!isJsonObject(value)) throw new QuantizeError("bad-format", `${where}: expected a JSON object`);
+  return value;
+}
+
+/** Parses JSON. Two equal keys of an object are an error: readers would disagree on which one counts. */
+function parseJson(bytes: Uint8Array, where: string): unknown {
   const text = decode(bytes, where);
   let value: unknown;
   try {
@@ -29,7 +43,6 @@ export function parseJsonObject(bytes: Uint8Array, where: string): JsonObject {
   } catch (cause) {
     throw new QuantizeError("bad-format", `${where}: expected JSON: ${reasonOf(cause)}`, { cause });
   }
-  if (!isJsonObject(value)) throw new QuantizeError("bad-format", `${where}: expected a JSON object`);
   const twice = findDuplicateKey(text);
   if (twice !== undefined) throw new QuantizeError("bad-format", `${where}: key ${quote(twice)} twice in an object`);
   return value;

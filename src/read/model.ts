@@ -3,6 +3,7 @@
  * the bytes of its tensors lie. Weights stay on disk.
  */
 import type { Codebook } from "../../codecs/codec.ts";
+import type { InputFile } from "./input-file.ts";
 import type { Extent, Part } from "./stored-array.types.ts";
 
 /** GGUF value types, under the names of the specification. */
@@ -66,7 +67,7 @@ export interface Model {
   readonly path: string;
   readonly format: (typeof MODEL_FORMATS)[number];
   /** Absolute paths of all files, in shard order. */
-  readonly files: readonly { readonly path: string; readonly byteLength: number }[];
+  readonly files: readonly InputFile[];
   readonly metadata: Metadata;
   readonly tensors: readonly Tensor[];
   /** What people should know about the reading (no vocabulary found, ...), a sentence each. */

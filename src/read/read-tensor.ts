@@ -3,26 +3,23 @@
  * worker's WebAssembly memory), without opening or seeking anything, so that any thread may read any range.
  */
 import { closeSync, fstatSync } from "node:fs";
-import { QuantizeError } from "../errors.ts";
 import { byteSource, type ByteSource } from "./byte-source.ts";
-import { openInput } from "./input-file.ts";
+import { changedError, changeOf, openInput } from "./input-file.ts";
 import { partsElementBytes, partsLength, readParts } from "./read-parts.ts";
 import { rowCount, type Model, type Tensor } from "./model.ts";
 
 /**
  * Opens all files of a model for reading; index as in `Model.files`. Each thread opens its own.
- * @throws QuantizeError `io` when one is gone, or is not as long as it was when its header was read
+ * @throws QuantizeError `io` when one is gone, or is not what it was when its header was read
  */
 export function openModelFiles(files: Model["files"]): number[] {
   const fds: number[] = [];
   try {
-    for (const { path, byteLength } of files) {
-      const fd = openInput(path);
+    for (const file of files) {
+      const { fd } = openInput(file.path);
       fds.push(fd);
-      const found = fstatSync(fd).size;
-      if (found !== byteLength) {
-        throw new QuantizeError("io", `${path}: changed in the meantime: expected ${byteLength} bytes, found ${found}`);
-      }
+      const { change, what } = changeOf(file, fstatSync(fd, { bigint: true }));
+      if (change === "changed") throw changedError(file.path, what);
     }
     return fds;
   } catch (error) {

@@ -1,5 +1,5 @@
-/** The differences between two models as text; nothing when there are none. */
-import type { ModelDifference, TensorDifference } from "../jobs/diff-models.ts";
+/** The differences between two models as text. */
+import type { ManifestDifference, ModelDifference, TensorDifference } from "../jobs/diff-models.ts";
 import { PLAIN } from "../text/colours.ts";
 import { formatCosine, formatError, formatThings } from "../text/format-number.ts";
 import { shapeText } from "./inspection-text.ts";
@@ -24,6 +24,11 @@ const COLUMNS: readonly Column<TensorDifference>[] = [
   { title: "cosine", cell: ({ cosine }) => formatCosine(cosine), align: "right", dropOrder: 1 },
 ];
 
+function manifestText({ kind, parts }: ManifestDifference): string {
+  if (kind === "value") return `the manifests differ in ${parts.join(", ")}`;
+  return `only the ${kind === "only-a" ? "first" : "second"} has a manifest`;
+}
+
 /** The differences, for people. */
 export function diffText(difference: ModelDifference, options: TableOptions = {}): string {
   const { bold } = options.colours ?? PLAIN;
@@ -39,6 +44,7 @@ export function diffText(difference: ModelDifference, options: TableOptions = {}
     difference.isSame
       ? `the same: ${formatThings(same, "tensor")} and all metadata`
       : `${formatThings(same, "tensor")} the same, ${changed.length} different`,
+    ...(difference.manifest === undefined ? [] : [manifestText(difference.manifest)]),
   ];
   return parts.join("\n\n");
 }

@@ -6,8 +6,20 @@ import { encodingName } from "./inspection-text.ts";
 import { printable } from "../text/printable.ts";
 import { textTable, type Column, type TableOptions } from "../text/text-table.ts";
 
-const isDamaged = ({ hash, manifestHash }: ComparedTensor): boolean =>
-  manifestHash !== undefined && manifestHash !== hash;
+/** Whether the manifest says something of all that belongs to a tensor. */
+const isCovered = ({ manifestHash, codebookHash, manifestCodebookHash }: ComparedTensor): boolean =>
+  manifestHash !== undefined && (codebookHash === undefined || manifestCodebookHash !== undefined);
+
+/** What became of the comparison with the manifest. */
+function bytesText({ hasManifest, tensors, damaged }: VerificationReport, red: (text: string) => string): string {
+  if (!hasManifest) return "no manifest in the file: hashes were not compared";
+  if (damaged.length > 0) {
+    return red(`${damaged.length} tensors do not match the manifest: ${printable(damaged.join(", "))}`);
+  }
+  const rest = tensors.filter((tensor) => !isCovered(tensor)).length;
+  if (rest === 0) return "every tensor's bytes match the manifest, and all that was learned";
+  return `what the manifest says of ${tensors.length} tensors matches; of ${rest} it does not say everything`;
+}
 
 const COLUMNS: readonly Column<ComparedTensor>[] = [
   { title: "tensor", cell: ({ name }) => name, shrink: "middle", minWidth: 25 },
@@ -19,8 +31,8 @@ const COLUMNS: readonly Column<ComparedTensor>[] = [
   { title: "kernel", cell: ({ quality }) => formatError(quality.kernelError), align: "right" },
   {
     title: "manifest",
-    cell: (tensor) => (tensor.manifestHash === undefined ? "-" : isDamaged(tensor) ? "DAMAGED" : "same"),
-    style: (text, tensor, { red }) => (isDamaged(tensor) ? red(text) : text),
+    cell: (tensor) => (tensor.damage !== undefined ? "DAMAGED" : isCovered(tensor) ? "same" : "-"),
+    style: (text, tensor, { red }) => (tensor.damage === undefined ? text : red(text)),
   },
 ];
 
@@ -29,16 +41,11 @@ export function verificationText(report: VerificationReport, options: TableOptio
   const { red } = options.colours ?? PLAIN;
   const columns = report.hasManifest ? COLUMNS : COLUMNS.filter(({ title }) => title !== "manifest");
   const kernels = report.kernelError === undefined ? "" : `, kernels ${formatError(report.kernelError)}`;
-  const bytes = !report.hasManifest
-    ? "no manifest in the file: hashes were not compared"
-    : report.damaged.length === 0
-      ? "every tensor's bytes match the manifest"
-      : red(`${report.damaged.length} tensors do not match the manifest: ${printable(report.damaged.join(", "))}`);
   return [
     textTable(columns, report.tensors, options),
     "",
     `error   NMSE ${formatError(report.nmse)}, cosine ${formatCosine(report.cosine)}${kernels}`,
-    `bytes   ${bytes}`,
+    `bytes   ${bytesText(report, red)}`,
     `time    ${formatDuration(report.seconds)}, ${formatThings(report.threads, "thread")}`,
   ].join("\n");
 }

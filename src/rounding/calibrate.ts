@@ -19,6 +19,7 @@ import type { Workbench } from "../forward/projections.ts";
 import { openTurns } from "../forward/streams.ts";
 import type { Team } from "../forward/team.ts";
 import { matricesOf, type Matrix } from "../forward/weights.ts";
+import { windowSequences } from "../forward/window-sequences.ts";
 import type { CalibrateSetup, CalibrationBench, CalibrationSeconds } from "./bench.ts";
 import { columnParts } from "./column-parts.ts";
 import { makeGatherRoom } from "./gather.ts";
@@ -102,14 +103,17 @@ function passOf(
     memory.clear();
     return memory;
   };
-  return makePass({ bench, hyper, weights, buffers, headMemory });
+  return makePass({ bench, hyper, weights, buffers, positions: context, headMemory });
 }
 
 /** The states that all windows begin with. */
 function embed({ sides, groups, context }: Walk, tokens: Int32Array): void {
   for (const { number, firstWindow, windows } of groups) {
     for (const side of sides) {
-      side.pass.embed(tokens.subarray(firstWindow * context, (firstWindow + windows) * context));
+      side.pass.embed(
+        tokens.subarray(firstWindow * context, (firstWindow + windows) * context),
+        windowSequences(windows, context),
+      );
       side.turns.leave(number, [statesOf(side, windows * context)]);
     }
   }

@@ -8,6 +8,7 @@
 import type { ProgramModel } from "../forward/member.ts";
 import type { Pass, PassInput, PassSteps, Sequence } from "../forward/pass.types.ts";
 import type { Turns } from "../forward/streams.ts";
+import { windowSequences } from "../forward/window-sequences.ts";
 
 /** One of the passes. */
 export interface Side {
@@ -65,11 +66,7 @@ export function walkSteps(
 ): void {
   const rowsOf = (group: Group): number => group.windows * context;
   const underWay = groups.map(({ windows }) => {
-    const sequences = Array.from({ length: windows }, (_, w): Sequence => ({
-      row: w * context,
-      count: context,
-      position: 0,
-    }));
+    const sequences = windowSequences(windows, context);
     return sides.map(({ pass }) => stepsOf(pass, sequences));
   });
   /** What each group goes on with, and what it shows: from the stop it waits at. */

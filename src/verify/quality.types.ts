@@ -16,7 +16,8 @@ export interface Quality {
   readonly cosine: number;
   /**
    * sum (y - y')^2 / sum y^2 over sampled rows: y the float product with seeded activations, y' the kernel's
-   * from the written bytes and quantized activations. Absent at verify level `weights` and for formats without kernels.
+   * from the written bytes and quantized activations. Absent at verify level `weights`, for formats without kernels, and
+   * where products overflow f32.
    */
   readonly kernelError?: number;
 }

@@ -109,8 +109,9 @@ export interface WasmFunctions {
 
   /** e^x of `count` f32, a multiple of four (src/forward/numerics/exp-f32.simd.ts). */
   exp_f32(src: Address, dst: Address, count: number): void;
-  /** gate = activation(gate) * up, 0 silu, 1 gelu (src/forward/numerics/row-functions.simd.ts). */
+  /** gate = activation(gate) * up, and x = activation(x); by position in `ACTIVATIONS` (src/forward/numerics/row-functions.simd.ts). */
   gate_rows(activation: number, gate: Address, up: Address, count: number): void;
+  activate_rows(activation: number, x: Address, count: number): void;
   /** Softmax over the first `count` of `length` scores. */
   softmax_row(scores: Address, count: number, length: number, sink: number, hasSink: 0 | 1): void;
   /** Scores `[start, end)` of a query, scaled and capped, to probabilities; the others to 0. `cap` 0: none. */
@@ -191,6 +192,7 @@ const PARAMETERS: { readonly [Name in keyof WasmFunctions]: Parameters<WasmFunct
   multiply_f32: 9,
   exp_f32: 3,
   gate_rows: 4,
+  activate_rows: 3,
   softmax_row: 5,
   score_row: 8,
   append_key: 4,

@@ -7,7 +7,7 @@ import type { ImatrixEntry } from "../imatrix/imatrix.types.ts";
 import type { MergedContent } from "../imatrix/merge-imatrices.ts";
 import { DEFAULT_ALIGNMENT, placeInDataSection } from "../read/gguf/gguf-types.ts";
 import type { Metadata } from "../read/model.ts";
-import { writeAtomically, type OutputOptions } from "./atomic-output.ts";
+import type { TakenOutput } from "./atomic-output.ts";
 import { ggufHeaderBytes } from "./gguf-header.ts";
 import { writeParts } from "./write-all.ts";
 
@@ -72,19 +72,14 @@ export function formatLegacyImatrix({ entries, datasets, chunkCount, chunkSize }
   ];
 }
 
-/** Writes an importance file, whole or not at all. @returns its size in bytes @throws QuantizeError as `writeAtomically` */
+/** Writes an importance file. @returns its size in bytes @throws QuantizeError as `output.write` */
 export async function writeImatrix(
-  output: OutputOptions,
+  output: TakenOutput,
   content: MergedContent,
   format: ImatrixFormat = "gguf",
 ): Promise<number> {
   const parts = format === "gguf" ? formatGgufImatrix(content) : formatLegacyImatrix(content);
   const byteLength = parts.reduce((sum, part) => sum + part.length, 0);
-  await writeAtomically(
-    { ...output, byteLength },
-    {
-      write: (path) => writeParts(path, parts),
-    },
-  );
+  await output.write({ byteLength, write: (path) => writeParts(path, parts) });
   return byteLength;
 }

@@ -186,7 +186,7 @@ describe("bad input is one clear line and the right exit code", () => {
       "an unknown architecture",
       () => evaluate(changed((keys) => keys.set("general.architecture", { type: "string", value: "mamba" }))),
       1,
-      /the forward pass does not know the architecture "mamba", only .*llama/,
+      /the forward pass does not know the architecture "mamba" \(such files are converted, not evaluated\), only .*llama/,
     ],
     [
       "heads that do not divide",

@@ -145,7 +145,7 @@ test("errors cross threads with name, code, stack and causes", () => {
   expect(restored).toMatchObject({ code: "bad-data", message: "tensor a: row 3" });
   expect((restored.cause as Error).stack).toBe(inner.stack);
   expect(((restored.cause as Error).cause as Error).name).toBe("TypeError");
-  const system = Object.assign(new Error("ENOSPC: no space left"), { code: "ENOSPC" });
+  const system = Object.assign(new Error("ENOSPC: no space left"), { syscall: "write", code: "ENOSPC" });
   expect(locateFailure(system, "tensor a")).toMatchObject({ code: "io" });
   expect(locateFailure(new RangeError("defect"), "tensor a")).not.toHaveProperty("code");
 });

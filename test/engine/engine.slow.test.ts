@@ -27,7 +27,13 @@ const MIB = 2 ** 20;
 function peakOf(args: readonly string[]): number {
   const usagePath = join(folder, "usage.json");
   const usage = openSync(usagePath, "w");
-  const program = ["--import", here("bench/report-usage.mjs"), here("../../dist/bin/quantize.js"), ...args, "--quiet"];
+  const program = [
+    "--import",
+    here("../bench/report-usage.mjs"),
+    here("../../dist/bin/quantize.js"),
+    ...args,
+    "--quiet",
+  ];
   const child = spawnSync(process.execPath, program, { stdio: ["ignore", "pipe", "pipe", usage], encoding: "utf8" });
   closeSync(usage);
   expect(child.stderr).toBe("");
@@ -40,7 +46,7 @@ test("memory is bounded by the plan, not by the model", async () => {
   const peaks: number[] = [];
   for (const size of [0.6e9, 1.2e9]) {
     const input = join(folder, "large.gguf");
-    const made = spawnSync(process.execPath, [here("bench/synthetic-model.mjs"), String(size / 1e9), input]);
+    const made = spawnSync(process.execPath, [here("../bench/synthetic-model.mjs"), String(size / 1e9), input]);
     expect(made.status).toBe(0);
     expect(statSync(input).size).toBeGreaterThan(bound);
     const plan = planConversion(await openModel(input), { scheme: "q4_0" });
@@ -55,9 +61,15 @@ test("memory is bounded by the plan, not by the model", async () => {
   expect(peaks[1]! / peaks[0]!).toBeLessThan(1.15);
 });
 
+test("many threads are not started where the bound has no room for them", () => {
+  const output = join(folder, "few.gguf");
+  const flags = ["--scheme", "q4_0", "--threads", "64", "--max-memory", "256M", "-o", output];
+  expect(peakOf([here("../../fixtures/fable/fable-f16.gguf"), ...flags])).toBeLessThanOrEqual(256 * MIB);
+});
+
 test("learned tables stay within the plan too", async () => {
   const input = join(folder, "tables.gguf");
-  spawnSync(process.execPath, [here("bench/synthetic-model.mjs"), "0.2", input]);
+  spawnSync(process.execPath, [here("../bench/synthetic-model.mjs"), "0.2", input]);
   const plan = planConversion(await openModel(input), { scheme: "q4_cb", tables: 64 });
   const { peakBytes } = planMemory(plan, { threads: 2 });
   const output = join(folder, "tables-q4.gguf");

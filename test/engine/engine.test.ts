@@ -142,7 +142,7 @@ describe("verbs over one engine", () => {
     const { writeFileSync } = await import("node:fs");
     writeFileSync(output, bytes);
     await expect(verify({ input: output, against: FABLE })).rejects.toMatchObject({
-      code: "budget",
+      code: "damaged",
       message: expect.stringContaining("expected bytes of hash"),
     });
     await expect(verify({ input: output, against: at("banded.gguf") })).rejects.toMatchObject({ code: "incompatible" });
@@ -230,6 +230,14 @@ test("fewer threads run where memory does not suffice for all", async () => {
   expect(tight.threads).toBeGreaterThanOrEqual(1);
   expect(tight.threads).toBeLessThan(16);
   expect(tight.peakBytes).toBeLessThanOrEqual(roomy.peakBytes / 2);
+});
+
+test("the bound holds from the start: no thread is started that it leaves no room for", async () => {
+  const started = (maxMemory?: number) =>
+    withEngine({ threads: 64, ...(maxMemory && { maxMemory }) }, async ({ pool }) => pool.threads);
+  expect(await started(300 * 2 ** 20)).toBe(3);
+  expect(await started(2 ** 20)).toBe(1);
+  expect(await started()).toBe(21);
 });
 
 test("progress only grows, and ends with everything done", async () => {

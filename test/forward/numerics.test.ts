@@ -10,6 +10,7 @@ import { activationKind, type Arithmetic } from "#dist/src/forward/projections.j
 import { codedRowLength, codeRow, summarize } from "#dist/src/forward/numerics/logits.js";
 import { multiply, packPanel, panelLength } from "#dist/src/forward/numerics/multiply.js";
 import type { MatrixForm, Numerics, RowChoice, ScoreRule } from "#dist/src/forward/numerics/numerics.js";
+import { ACTIVATIONS } from "#dist/src/forward/numerics/row-functions.js";
 import { scalarNumerics } from "#dist/src/forward/numerics/scalar-numerics.js";
 import { headMemoryBytes, wasmNumerics } from "#dist/src/forward/numerics/wasm-numerics.js";
 import { MODULE } from "../support/forward.js";
@@ -135,7 +136,7 @@ test("f32 products add chunks of 256 columns, in order", () => {
 describe("row functions", () => {
   const rows = KINDS.filter(({ isFinite }) => isFinite).map(({ make }, i) => make(1000, i));
 
-  test.each(["silu", "gelu"] as const)("gate with %s", (activation) => {
+  test.each(ACTIVATIONS)("gate with %s", (activation) => {
     for (const [i, row] of rows.entries()) {
       const [gate, up] = [row.slice(0, 256), rows[(i + 1) % rows.length]!.slice(0, 256)];
       const expected = gate.slice();
@@ -158,6 +159,13 @@ describe("row functions", () => {
         if (Number.isNaN(expected[k])) expect(found[k]).toBeNaN();
         else expect(found[k]).toBe(expected[k]);
       }
+      // Without a gate: of values that are neither nothing nor all.
+      const alone = gate.map((x) => x / 8);
+      const expectedAlone = alone.slice();
+      scalar.activate(activation, { values: expectedAlone, stride: 256 }, 1);
+      a!.values.set(alone);
+      wasm.activate(activation, a!, 16);
+      expect(a!.values.slice(0, 256)).toEqual(expectedAlone);
     }
   });
 

@@ -173,6 +173,7 @@ describe("a model of the hub is what the same files on disk are", () => {
       expect([args, inspected.stderr]).toEqual([args, ""]);
       expect(basename(JSON.parse(inspected.stdout).files[0].path)).toMatch(/old\.gguf$/);
     }
+    expect((await run(["dequantize", "hf:org/model@v1.0", "-q"])).stderr).toBe("");
     expect(readFileSync(join(cache, "models--org--model/refs/v1.0"), "utf8")).toBe(commit);
     const clash = await run(["inspect", "hf:org/model@v1.0", "--revision", "v2"]);
     expect([oneLine(clash), clash.code]).toEqual(["quantize: two revisions: --revision v2 and @v1.0\n", 2]);

@@ -6,7 +6,8 @@ import { readImatrix, readImatrixContent } from "#dist/src/imatrix/read-imatrix.
 import { measureImatrix } from "#dist/src/jobs/measure-imatrix.js";
 import { mergeImatrices } from "#dist/src/jobs/merge-imatrices.js";
 import { quantize } from "#dist/src/jobs/quantize.js";
-import { writeImatrix } from "#dist/src/write/write-imatrix.js";
+import { withOutput } from "#dist/src/write/atomic-output.js";
+import { writeImatrix, type ImatrixFormat } from "#dist/src/write/write-imatrix.js";
 import { FABLE, ROOT, temporaryFolder, temporaryFolderForFile } from "../support/cli.js";
 import { writeModel } from "../support/models.js";
 import { TINY_MODELS } from "../support/tiny-models.js";
@@ -71,12 +72,14 @@ describe("merging", () => {
     chunkCount: 1,
     chunkSize: 4,
   });
+  const written = (path: string, ...what: [ReturnType<typeof content>, ImatrixFormat?]) =>
+    withOutput({ path }, (place) => writeImatrix(place, ...what));
 
   test("adds sums and counts, and names all texts", async () => {
     const place = temporaryFolder();
     const inputs = ["a", "b"].map((name) => join(place, name));
-    await writeImatrix({ path: inputs[0]!, inputs: [] }, content([1, 2, 3, 4], [4, 8]));
-    await writeImatrix({ path: inputs[1]!, inputs: [] }, content([10, 20, 30, 40], [4, 0]));
+    await written(inputs[0]!, content([1, 2, 3, 4], [4, 8]));
+    await written(inputs[1]!, content([10, 20, 30, 40], [4, 0]));
     const report = await mergeImatrices({ inputs, output: join(place, "c") });
     expect(report).toMatchObject({ merged: inputs, datasets: ["a", "a"], chunkSize: 4, chunkCount: 2 });
     const [entry] = readImatrixContent(join(place, "c")).entries;
@@ -94,10 +97,10 @@ describe("merging", () => {
       string,
       string,
     ];
-    await writeImatrix({ path: older, inputs: [] }, content([8, 16], [8]), "dat");
+    await written(older, content([8, 16], [8]), "dat");
     // Means are 1 and 2, calls are 2.
     expect([...readImatrixContent(older).entries[0]!.sums]).toEqual([2, 4]);
-    await writeImatrix({ path: newer, inputs: [] }, content([1, 1], [4]));
+    await written(newer, content([1, 1], [4]));
     await mergeImatrices({ inputs: [older, newer], output: both });
     const [entry] = readImatrixContent(both).entries;
     expect({ sums: [...entry!.sums], counts: entry!.counts }).toEqual({ sums: [9, 17], counts: [12] });
@@ -117,15 +120,15 @@ describe("merging", () => {
   test("files of different models are refused", async () => {
     const place = temporaryFolder();
     const inputs = ["a", "b"].map((name) => join(place, name));
-    await writeImatrix({ path: inputs[0]!, inputs: [] }, content([1, 2], [4]));
-    await writeImatrix({ path: inputs[1]!, inputs: [] }, content([1, 2, 3], [4]));
+    await written(inputs[0]!, content([1, 2], [4]));
+    await written(inputs[1]!, content([1, 2, 3], [4]));
     const merging = mergeImatrices({ inputs, output: join(place, "c") });
     await expect(merging).rejects.toMatchObject({ code: "incompatible", message: /expected 2 sums .* found 3/ });
   });
 
   test("an expert that nobody came to is a one in the older format", async () => {
     const path = join(temporaryFolder(), "a.dat");
-    await writeImatrix({ path, inputs: [] }, content([4, 8, 0, 0], [4, 0]), "dat");
+    await written(path, content([4, 8, 0, 0], [4, 0]), "dat");
     expect([...readImatrixContent(path).entries[0]!.sums]).toEqual([1, 2, 1, 1]);
   });
 });

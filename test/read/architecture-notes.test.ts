@@ -124,7 +124,7 @@ test.each<[string, Readonly<Record<string, unknown>>, RegExp]>([
     { "modules.json": modules("p"), "p/config.json": { pooling_mode: "max" } },
     /expected pooling of/,
   ],
-  ["that is no list", { "modules.json": {} }, /modules.json: expected a list/],
+  ["that is no list", { "modules.json": {} }, /modules.json: expected a JSON list/],
 ])("pooling %s is one clear error", async (_, files, message) => {
   await expect(openModel(embeddingFolder(files))).rejects.toThrow(message);
 });

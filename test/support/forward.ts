@@ -30,12 +30,13 @@ export function logitsOf(
     return memory;
   };
   const bench = workbench(joinTeam(makeTeamWords(), 0, 1), numerics, program);
-  const pass = makePass({ bench, hyper, weights, buffers, headMemory });
+  const pass = makePass({ bench, hyper, weights, buffers, positions: context, headMemory });
   const out = new Float32Array(tokens.length * vocabulary);
   const rows = Uint32Array.from({ length: context }, (_, n) => n);
+  const sequences = [{ row: 0, count: context, position: 0 }];
   for (let start = 0; start < tokens.length; start += context) {
-    pass.embed(tokens.subarray(start, start + context));
-    for (let layer = 0; layer < hyper.layers; layer++) pass.layer(layer, [{ row: 0, count: context, position: 0 }]);
+    pass.embed(tokens.subarray(start, start + context), sequences);
+    for (let layer = 0; layer < hyper.layers; layer++) pass.layer(layer, sequences);
     pass.logits(rows, out.subarray(start * vocabulary, (start + context) * vocabulary));
   }
   return out;

@@ -1,9 +1,7 @@
 /** Errors across the thread border: name, code, message, stack and causes arrive as they were thrown. */
 import { QuantizeError, type ErrorCode } from "../../errors.ts";
+import { isSystemError, systemReason } from "../../read/input-file.ts";
 import type { Failure } from "./tasks.types.ts";
-
-/** Codes that system calls put on their errors, in words. */
-const SYSTEM_CODES = /^(?:E[A-Z0-9]+)$/;
 
 export function describeFailure(error: unknown): Failure {
   if (!(error instanceof Error)) return { name: "Error", message: String(error), stack: "" };
@@ -39,9 +37,6 @@ export function locateFailure(error: unknown, where: string): Error {
   if (error instanceof QuantizeError) {
     return new QuantizeError(error.code, `${where}: ${error.message}`, { cause: error });
   }
-  const code = (error as { code?: unknown } | null)?.code;
-  if (error instanceof Error && typeof code === "string" && SYSTEM_CODES.test(code)) {
-    return new QuantizeError("io", `${where}: ${error.message}`, { cause: error });
-  }
+  if (isSystemError(error)) return new QuantizeError("io", `${where}: ${systemReason(error)}`, { cause: error });
   return new Error(`${where}: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
 }

@@ -1,7 +1,7 @@
 /**
  * The worker protocol: what the main thread sends, and what comes back.
  *
- *   main -> worker   { setup }            once, before anything else
+ *   main -> worker   { setup }            before the first task of a run, in place of the setup before
  *   main -> worker   { task }             a unit of work; a worker works on one at a time, in the order of arrival
  *   worker -> main   { id, result }       or { id, failure }
  *

@@ -1,11 +1,12 @@
-/** The body of a worker thread: set up once, then one task after the other, in the order of arrival. */
+/** The body of a worker thread: set up for each run, then one task after the other, in the order of arrival. */
 import { openSync } from "node:fs";
 import { parentPort } from "node:worker_threads";
 import type { Program } from "../../forward/programs/program.types.ts";
 import { PROGRAMS, type WorkerProgram } from "./programs.ts";
 import { joinTeam, stopTeam } from "../../forward/team.ts";
-import { openModelFiles } from "../../read/read-tensor.ts";
-import { bandWorker } from "./band-worker.ts";
+import { closeModelFiles, openModelFiles } from "../../read/read-tensor.ts";
+import { bandWorker, type WorkerFiles } from "./band-worker.ts";
+import type { Backend } from "./backend.ts";
 import { describeFailure, locateFailure } from "./failure.ts";
 import { fitWorker } from "./fit-worker.ts";
 import { scalarBackend } from "./scalar-backend.ts";
@@ -25,15 +26,33 @@ function located<A extends unknown[], R>(run: (...args: A) => R, where: (...args
   };
 }
 
+/** The memory of the run before, which serves the next one where it is large enough. */
+let kept: { readonly name: WorkerSetup["backend"]; readonly arenaBytes: number; readonly backend: Backend } | undefined;
+
+function backendFor({ backend: name, module, bandBytes, fitBytes }: WorkerSetup): Backend {
+  const arenaBytes = bandBytes + fitBytes;
+  if (kept?.name === name && kept.arenaBytes >= arenaBytes) return kept.backend;
+  // Let go first, so that the collector may take it before both are there.
+  kept = undefined;
+  const backend = module === undefined ? scalarBackend(new Uint8Array(arenaBytes), 0) : wasmBackend(module, arenaBytes);
+  kept = { name, arenaBytes, backend };
+  return backend;
+}
+
+let openFiles: WorkerFiles = { source: [], written: [], outputs: [] };
+
+function openFilesOf({ files, writtenFiles, outputPaths }: WorkerSetup): WorkerFiles {
+  for (const fds of [openFiles.source, openFiles.written, openFiles.outputs]) closeModelFiles(fds);
+  openFiles = { source: [], written: [], outputs: [] };
+  const source = openModelFiles(files);
+  const written = openModelFiles(writtenFiles);
+  openFiles = { source, written, outputs: outputPaths.map((path) => openSync(path, "r+")) };
+  return openFiles;
+}
+
 function runnerOf(setup: WorkerSetup): (task: Task) => TaskResult {
-  const arenaBytes = setup.bandBytes + setup.fitBytes;
-  const backend =
-    setup.module === undefined ? scalarBackend(new Uint8Array(arenaBytes), 0) : wasmBackend(setup.module, arenaBytes);
-  const files = {
-    source: openModelFiles(setup.files),
-    written: openModelFiles(setup.writtenFiles),
-    outputs: setup.outputPaths.map((path) => openSync(path, "r+")),
-  };
+  const backend = backendFor(setup);
+  const files = openFilesOf(setup);
   const nameOf = (job: number): string => setup.jobs[job]!.tensor.name;
   const work = located(
     bandWorker(setup, backend, files),

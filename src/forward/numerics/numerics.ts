@@ -141,6 +141,8 @@ export interface Numerics {
   divergence(coded: Uint16Array, logits: Float32Array, norm: number): number;
   /** gate = activation(gate) * up for the products in place 0 and 1, `rows` activation rows each. */
   gate(activation: Activation, gate: Products, up: Products, rows: number): void;
+  /** x = activation(x) for products of `rows` activation rows. */
+  activate(activation: Activation, x: Products, rows: number): void;
   /** Memory for one key/value head of up to `positions`. */
   headMemory(positions: number, keyLength: number, valueLength: number): HeadMemory;
 }

@@ -34,11 +34,43 @@ function gelu4(x: v128): v128 {
   return f32x4.div(x, f32x4.add(f32x4.splat(1), exp4(f32x4.mul(f32x4.splat(-1.5957691216), inner))));
 }
 
-// gate = activation(gate) * up for `count` f32, a multiple of four; activation 0 silu, 1 gelu.
+// @ts-ignore: decorator
+@inline
+function squaredRelu4(x: v128): v128 {
+  const positive = f32x4.pmax(f32x4.splat(0), x);
+  return f32x4.mul(positive, positive);
+}
+// @ts-ignore: decorator
+@inline
+function clampedSilu4(x: v128): v128 {
+  const bounded = f32x4.min(x, f32x4.splat(7));
+  return f32x4.div(bounded, f32x4.add(f32x4.splat(1), exp4(f32x4.mul(f32x4.splat(1.702), f32x4.neg(bounded)))));
+}
+// @ts-ignore: decorator
+@inline
+function activation4(activation: i32, x: v128): v128 {
+  if (activation == 0) return silu4(x);
+  if (activation == 1) return gelu4(x);
+  return activation == 2 ? squaredRelu4(x) : clampedSilu4(x);
+}
+
+// gate = activation(gate) * up for `count` f32, a multiple of four. activation: its position in ACTIVATIONS.
 export function gate_rows(activation: i32, gate: usize, up: usize, count: i32): void {
-  const bytes = <usize>count << 2;
-  if (activation == 0) for (let i: usize = 0; i < bytes; i += 16) v128.store(gate + i, f32x4.mul(silu4(v128.load(gate + i)), v128.load(up + i)));
-  else for (let i: usize = 0; i < bytes; i += 16) v128.store(gate + i, f32x4.mul(gelu4(v128.load(gate + i)), v128.load(up + i)));
+  const end = gate + (<usize>count << 2);
+  for (; gate < end; gate += 16, up += 16) {
+    let other = v128.load(up);
+    if (activation == 3) {
+      other = f32x4.max(f32x4.splat(-7), f32x4.min(f32x4.splat(7), other));
+      other = f32x4.add(other, f32x4.splat(1));
+    }
+    v128.store(gate, f32x4.mul(activation4(activation, v128.load(gate)), other));
+  }
+}
+
+// x = activation(x) for `count` f32, a multiple of four.
+export function activate_rows(activation: i32, x: usize, count: i32): void {
+  const end = x + (<usize>count << 2);
+  for (; x < end; x += 16) v128.store(x, activation4(activation, v128.load(x)));
 }
 
 // Softmax over the first `count` of `length` scores (room for a whole vector behind them); the others become 0.

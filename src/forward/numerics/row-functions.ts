@@ -51,6 +51,11 @@ export function layerNorm(
   }
 }
 
+/** 1 / (1 + e^-x) */
+export function sigmoid(x: number): number {
+  return fround(1 / fround(1 + expF32(-x)));
+}
+
 /** x / (1 + e^-x) */
 export function silu(x: number): number {
   return fround(x / fround(1 + expF32(-x)));
@@ -67,13 +72,44 @@ export function tanhF32(x: number): number {
   return fround(1 - fround(2 / fround(expF32(fround(2 * x)) + 1)));
 }
 
-/** The functions between the two halves of a feed-forward layer. */
-export type Activation = "silu" | "gelu";
+/** max(x, 0)^2 */
+function squaredRelu(x: number): number {
+  const positive = x > 0 ? x : 0;
+  return fround(positive * positive);
+}
+
+/** Bounds and steepness of gpt-oss's gate (llama.cpp's SWIGLU_OAI). */
+const CLAMP = 7;
+const STEEPNESS = fround(1.702);
+
+/** min(x, 7) / (1 + e^(-1.702 min(x, 7))) */
+function clampedSilu(x: number): number {
+  const bounded = Math.min(x, CLAMP);
+  return fround(bounded / fround(1 + expF32(fround(STEEPNESS * -bounded))));
+}
+
+const FUNCTIONS = { silu, gelu, "squared-relu": squaredRelu, "clamped-silu": clampedSilu } as const;
+
+/** The functions inside a feed-forward layer. What `clamped-silu` gates is bound to -7 to 7, and 1 is added to it. */
+export type Activation = keyof typeof FUNCTIONS;
+
+/** In the order of their numbers in the twin. */
+export const ACTIVATIONS = Object.keys(FUNCTIONS) as readonly Activation[];
 
 /** gate = activation(gate) * up, in place. */
 export function gateRows(activation: Activation, gate: Float32Array, up: Float32Array): void {
-  const f = activation === "silu" ? silu : gelu;
-  for (let i = 0; i < gate.length; i++) gate[i] = fround(f(gate[i]!) * up[i]!);
+  const f = FUNCTIONS[activation];
+  const isClamped = activation === "clamped-silu";
+  for (let i = 0; i < gate.length; i++) {
+    const other = isClamped ? fround(Math.max(-CLAMP, Math.min(CLAMP, up[i]!)) + 1) : up[i]!;
+    gate[i] = fround(f(gate[i]!) * other);
+  }
+}
+
+/** x = activation(x), in place. */
+export function activateRows(activation: Activation, x: Float32Array): void {
+  const f = FUNCTIONS[activation];
+  for (let i = 0; i < x.length; i++) x[i] = f(x[i]!);
 }
 
 /**

@@ -9,7 +9,7 @@ import { activationRowBytes, quantizeActivations, readActivations } from "../../
 import { divergence, sumExponentials } from "./logits.ts";
 import { multiply, packPanel, panelLength, PANEL_ROWS } from "./multiply.ts";
 import type { ActivationRows, HeadMemory, MatrixForm, Numerics, RowChoice, ScoreRule, Tile } from "./numerics.ts";
-import { gateRows, softmax, tanhF32 } from "./row-functions.ts";
+import { activateRows, gateRows, softmax, tanhF32 } from "./row-functions.ts";
 
 const { fround } = Math;
 
@@ -79,6 +79,7 @@ export function scalarNumerics(): Numerics {
     sumExponentials,
     divergence,
     gate: (activation, gate, up) => gateRows(activation, gate.values, up.values),
+    activate: (activation, x) => activateRows(activation, x.values),
     headMemory: scalarHeadMemory,
   };
 }

@@ -11,6 +11,7 @@ import { codedHead } from "./logits.ts";
 import { panelLength, PANEL_ROWS } from "./multiply.ts";
 import { QUERY_BLOCK, ROW_BLOCK } from "./numerics.ts";
 import type { HeadMemory, MatrixForm, Numerics, NumericsLimits, Tile } from "./numerics.ts";
+import { ACTIVATIONS } from "./row-functions.ts";
 import { countOf, scalarNumerics, takeRows } from "./scalar-numerics.ts";
 
 const PAGE_BYTES = 65536;
@@ -209,7 +210,11 @@ export function wasmNumerics(module: WebAssembly.Module, limits: NumericsLimits)
     },
     gate(activation, gate, up, rows) {
       const { byteOffset } = gate.values;
-      wasm.gate_rows(activation === "silu" ? 0 : 1, byteOffset, up.values.byteOffset, rows * gate.stride);
+      const { byteOffset: upOffset } = up.values;
+      wasm.gate_rows(ACTIVATIONS.indexOf(activation), byteOffset, upOffset, rows * gate.stride);
+    },
+    activate(activation, { values, stride }, rows) {
+      wasm.activate_rows(ACTIVATIONS.indexOf(activation), values.byteOffset, rows * stride);
     },
     headMemory(positions, keyLength, valueLength): HeadMemory {
       const { keys, values } = placeHead(positions, keyLength, valueLength, keep);

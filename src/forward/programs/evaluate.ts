@@ -5,12 +5,12 @@
 import { makeNumerics, numericsLimits, workbench, type ProgramModel } from "../member.ts";
 import { headMemoryBytes as headBytes } from "../numerics/wasm-numerics.ts";
 import { makePass } from "../pass.ts";
-import type { Sequence } from "../pass.types.ts";
 import { openStream, type StreamPlace } from "../streams.ts";
 import type { Team } from "../team.ts";
 import { layersWork, passWork, type PassWork } from "../work.ts";
 import type { ProgramReport, StepNote } from "./program.types.ts";
 import { score, scoredPositions, type ScoreSetup } from "./score.ts";
+import { windowSequences } from "../window-sequences.ts";
 
 /** Sums kept of each layer: squared difference, squares of both, products. */
 export const LAYER_SUMS = 4;
@@ -45,7 +45,7 @@ export function evaluate(
       return memory;
     };
     const bench = workbench(team, numerics, model);
-    const pass = makePass({ bench, hyper, weights, buffers, headMemory });
+    const pass = makePass({ bench, hyper, weights, buffers, positions: context, headMemory });
     return { model, pass, stream: openStream(team, stream, buffers.state, hyper.width) };
   });
   const layers = Math.max(...models.map(({ hyper }) => hyper.layers));
@@ -55,17 +55,15 @@ export function evaluate(
     const first = group * groupWindows;
     return { first, count: Math.min(groupWindows, windows - first) };
   });
-  const sequencesOf = (count: number): Sequence[] =>
-    Array.from({ length: count }, (_, window) => ({ row: window * context, count: context, position: 0 }));
 
   for (let step = 0; step <= layers; step++) {
     for (const { first, count } of groups) {
       const [row, rows] = [first * context, count * context];
       for (const { pass, stream } of passes) {
-        if (step === 0) pass.embed(tokens.subarray(row, row + rows));
+        if (step === 0) pass.embed(tokens.subarray(row, row + rows), windowSequences(count, context));
         else {
           stream.load(row, rows);
-          pass.layer(step - 1, sequencesOf(count));
+          pass.layer(step - 1, windowSequences(count, context));
         }
         stream.save(row, rows);
       }

@@ -76,7 +76,7 @@ export function generate(
     memories.get(`${layer}/${head}/${sequence}`)!;
   const keptTiles = setup.keptTileBytes > 0 ? new Map<string, Tile>() : undefined;
   const bench = { ...workbench(team, numerics, model), ...(keptTiles && { keptTiles }) };
-  const pass = makePass({ bench, hyper, weights, buffers, headMemory });
+  const pass = makePass({ bench, hyper, weights, buffers, positions, headMemory });
 
   /** Tokens `[from, to)` of every sequence through all layers; returns the last row of each. */
   const feed = (from: number, to: number): Uint32Array => {
@@ -88,7 +88,7 @@ export function generate(
       count: length,
       position: from,
     }));
-    pass.embed(ids);
+    pass.embed(ids, sequences);
     for (let layer = 0; layer < hyper.layers; layer++) pass.layer(layer, sequences);
     return Uint32Array.from({ length: count }, (_, s) => (s + 1) * length - 1);
   };

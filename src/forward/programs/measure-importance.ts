@@ -5,11 +5,12 @@
 import { makeNumerics, numericsLimits, workbench, type ProgramModel } from "../member.ts";
 import { headMemoryBytes } from "../numerics/wasm-numerics.ts";
 import { makePass } from "../pass.ts";
-import type { PassInput, Sequence } from "../pass.types.ts";
+import type { PassInput } from "../pass.types.ts";
 import { openStream, type StreamPlace } from "../streams.ts";
 import type { Team } from "../team.ts";
 import { layersWork, passWork } from "../work.ts";
 import type { ProgramReport, StepNote } from "./program.types.ts";
+import { windowSequences } from "../window-sequences.ts";
 
 const { fround } = Math;
 
@@ -52,7 +53,14 @@ export function measureImportance(
     return memory;
   };
   const measure = measurer(setup.sums, team);
-  const pass = makePass({ bench: workbench(team, numerics, model), hyper, weights, buffers, headMemory });
+  const pass = makePass({
+    bench: workbench(team, numerics, model),
+    hyper,
+    weights,
+    buffers,
+    positions: context,
+    headMemory,
+  });
   const stream = openStream(team, setup.stream, buffers.state, hyper.width);
   const windows = tokens.length / context;
   const work = passWork(hyper, weights);
@@ -64,7 +72,7 @@ export function measureImportance(
     for (let first = 0; first < windows; first += groupWindows) {
       const count = Math.min(groupWindows, windows - first);
       const [row, rows] = [first * context, count * context];
-      if (step === 0) pass.embed(tokens.subarray(row, row + rows));
+      if (step === 0) pass.embed(tokens.subarray(row, row + rows), windowSequences(count, context));
       else stream.load(row, rows);
       if (step > hyper.layers) {
         const activations = pass.outputInput(Uint32Array.from({ length: rows }, (_, n) => n));
@@ -72,9 +80,7 @@ export function measureImportance(
         continue;
       }
       if (step > 0) {
-        const sequenceOf = (w: number): Sequence => ({ row: w * context, count: context, position: 0 });
-        const sequences = Array.from({ length: count }, (_, w) => sequenceOf(w));
-        for (const input of pass.layerSteps(step - 1, sequences)) measure(input);
+        for (const input of pass.layerSteps(step - 1, windowSequences(count, context))) measure(input);
         done += rows * work.layers[step - 1]!;
         if (team.rank === 0) report({ done, of, step: `layer ${step} of ${hyper.layers}` } satisfies StepNote);
       }

@@ -9,12 +9,14 @@ import { makeNumerics, numericsLimits, workbench, type ProgramModel } from "../m
 import { codedRowLength, codeRow, summarize } from "../numerics/logits.ts";
 import { headMemoryBytes } from "../numerics/wasm-numerics.ts";
 import { makePass } from "../pass.ts";
-import type { Pass, Sequence } from "../pass.types.ts";
+import type { Pass } from "../pass.types.ts";
 import type { Team } from "../team.ts";
-import type { FeedForward, LayerWeights, ModelWeights, Projection } from "../weights.ts";
+import type { Tensor } from "../../read/model.ts";
+import { layerInputs, withTensors, type ModelWeights } from "../weights.ts";
 import { passWork } from "../work.ts";
 import type { ProgramReport, StepNote } from "./program.types.ts";
 import { scoredPositions } from "./score.ts";
+import { windowSequences } from "../window-sequences.ts";
 
 /** A model with one tensor exchanged, and the layer where that begins to matter; -1: from the embedding on. */
 export interface Variant {
@@ -26,10 +28,8 @@ export interface Variant {
 export interface SensitivitySetup {
   /** The float model; its files are followed by those of the quantized one. */
   readonly model: ProgramModel;
-  /** The same tensors quantized, at their places in those files. */
-  readonly quantized: ModelWeights;
-  /** Tensors to measure. */
-  readonly names: readonly string[];
+  /** The tensors to measure, quantized, at their places in those files. */
+  readonly quantized: readonly Tensor[];
   readonly context: number;
   /** Of all windows: they go through the layers together. */
   readonly tokens: Int32Array;
@@ -41,41 +41,24 @@ export interface SensitivitySetup {
   readonly states: Float32Array;
   /** Divergence of each scored position. */
   readonly rowDivergences: Float64Array;
-  /** Receives the mean divergence of each of `names`. */
+  /** Receives the mean divergence with each of them. */
   readonly divergences: Float64Array;
 }
 
-const LAYER_PARTS = ["query", "key", "value", "attentionOutput"] as const;
-const FEED_PARTS = ["gate", "up", "down"] as const;
-
-/** All variants of these names, in the order of the layers. */
-export function variantsOf(weights: ModelWeights, quantized: ModelWeights, names: readonly string[]): Variant[] {
-  const wanted = new Set(names);
-  const variants: Variant[] = [];
-  const add = (projection: Projection | undefined, layer: number, make: () => ModelWeights): void => {
-    if (projection === undefined || !wanted.has(projection.matrix.tensor.name)) return;
-    variants.push({ name: projection.matrix.tensor.name, layer, weights: make() });
-  };
-  const isTied = weights.output.matrix.tensor === weights.embedding.tensor;
-  add({ matrix: weights.embedding }, -1, () => ({
-    ...weights,
-    embedding: quantized.embedding,
-    ...(isTied && { output: quantized.output }),
-  }));
+/** The model with one tensor exchanged for its quantized form, for each of these, in the order of the layers. */
+export function variantsOf(weights: ModelWeights, quantized: readonly Tensor[]): Variant[] {
+  const layerOf = new Map<string, number>([[weights.output.matrix.tensor.name, weights.layers.length]]);
   for (const [layer, own] of weights.layers.entries()) {
-    const other = quantized.layers[layer]!;
-    const withLayer = (changed: Partial<LayerWeights>): ModelWeights => ({
-      ...weights,
-      layers: weights.layers.map((each, i) => (i === layer ? { ...each, ...changed } : each)),
-    });
-    for (const part of LAYER_PARTS) add(own[part], layer, () => withLayer({ [part]: other[part] }));
-    for (const part of FEED_PARTS) {
-      const changed = (): FeedForward => ({ ...own.feedForward, [part]: other.feedForward[part] });
-      add(own.feedForward[part], layer, () => withLayer({ feedForward: changed() }));
-    }
+    for (const { tensor } of layerInputs(own).flat()) layerOf.set(tensor.name, layer);
   }
-  if (!isTied) add(weights.output, weights.layers.length, () => ({ ...weights, output: quantized.output }));
-  return variants;
+  layerOf.set(weights.embedding.tensor.name, -1);
+  return quantized
+    .map((tensor) => ({
+      name: tensor.name,
+      layer: layerOf.get(tensor.name)!,
+      weights: withTensors(weights, (own) => (own.name === tensor.name ? tensor : own)),
+    }))
+    .sort((a, b) => a.layer - b.layer);
 }
 
 export function measureSensitivity(
@@ -87,21 +70,20 @@ export function measureSensitivity(
   const { model, quantized, context, tokens, logitRows, logits, coded, states, rowDivergences } = setup;
   const { hyper, weights, buffers } = model;
   const { vocabulary } = weights;
+  const byName = new Map(quantized.map((tensor) => [tensor.name, tensor]));
+  const allQuantized = withTensors(weights, (tensor) => byName.get(tensor.name) ?? tensor);
   const kept = headMemoryBytes(context, hyper.keyLength, hyper.valueLength);
-  const numerics = makeNumerics(module, numericsLimits([model, { hyper, weights: quantized }], context, kept));
+  const numerics = makeNumerics(module, numericsLimits([model, { hyper, weights: allQuantized }], context, kept));
   const memory = numerics.headMemory(context, hyper.keyLength, hyper.valueLength);
   const headMemory = () => {
     memory.clear();
     return memory;
   };
   const bench = workbench(team, numerics, model);
-  const passOf = (own: ModelWeights): Pass => makePass({ bench, hyper, weights: own, buffers, headMemory });
+  const passOf = (own: ModelWeights): Pass =>
+    makePass({ bench, hyper, weights: own, buffers, positions: context, headMemory });
   const windows = tokens.length / context;
-  const sequences = Array.from({ length: windows }, (_, w): Sequence => ({
-    row: w * context,
-    count: context,
-    position: 0,
-  }));
+  const sequences = windowSequences(windows, context);
   const { first, count: scoredEach } = scoredPositions(context);
   const scored = Uint32Array.from({ length: windows * scoredEach }, (_, i) => {
     return Math.floor(i / scoredEach) * context + first + (i % scoredEach);
@@ -123,7 +105,7 @@ export function measureSensitivity(
   };
   const codedRow = (index: number): Uint16Array => coded.subarray(index * length, (index + 1) * length);
 
-  const variants = variantsOf(weights, quantized, setup.names);
+  const variants = variantsOf(weights, quantized);
   const work = passWork(hyper, weights);
   const after = (layer: number): number =>
     work.layers.slice(Math.max(0, layer)).reduce((sum, one) => sum + one, work.output / 2);
@@ -145,7 +127,7 @@ export function measureSensitivity(
   const base = passOf(weights);
   const measure = ({ name, layer, weights: own }: Variant): void => {
     const pass = passOf(own);
-    if (layer < 0) pass.embed(tokens);
+    if (layer < 0) pass.embed(tokens, sequences);
     else copy(states, buffers.state);
     for (let l = Math.max(0, layer); l < hyper.layers; l++) (l === layer ? pass : base).layer(l, sequences);
     eachLogits(pass, (index, row) => {
@@ -153,18 +135,19 @@ export function measureSensitivity(
       rowDivergences[index] = numerics.divergence(codedRow(index), row, largest + logSum);
     });
     team.once(() => {
-      setup.divergences[setup.names.indexOf(name)] = rowDivergences.reduce((sum, one) => sum + one, 0) / scored.length;
+      setup.divergences[quantized.findIndex((tensor) => tensor.name === name)] =
+        rowDivergences.reduce((sum, one) => sum + one, 0) / scored.length;
     });
     tell(layer, name);
   };
 
-  base.embed(tokens);
+  base.embed(tokens, sequences);
   for (let layer = 0; layer < hyper.layers; layer++) base.layer(layer, sequences);
   eachLogits(base, (index, row) => codeRow(row, summaryOf(row), codedRow(index)));
   tell(0, "float model");
 
   for (const variant of variants) if (variant.layer < 0) measure(variant);
-  base.embed(tokens);
+  base.embed(tokens, sequences);
   for (let layer = 0; layer <= hyper.layers; layer++) {
     copy(buffers.state, states);
     for (const variant of variants) if (variant.layer === layer) measure(variant);

@@ -2,12 +2,11 @@
  * Reads recipes: YAML or JSON files, and manifests, which hold the recipe they were made with. Every complaint names
  * file, line and column.
  */
-import { readFileSync, statSync } from "node:fs";
 import { LineCounter, parseDocument, type Document } from "yaml";
 import type { z } from "zod";
 import { QuantizeError } from "../../errors.ts";
 import { nearestName } from "../../text/nearest-name.ts";
-import { ioError } from "../../read/input-file.ts";
+import { readWholeFile } from "../../read/input-file.ts";
 import type { RecipeFile } from "./recipe-file.types.ts";
 import type { Recipe, Rule } from "./recipe.types.ts";
 import { recipeSchema, schemeSchema } from "./recipe-schema.ts";
@@ -71,16 +70,6 @@ function parseWith<T extends z.ZodType>(schema: T, value: unknown, source: Sourc
   const nearest = nearestName(key, known);
   const hint = nearest === undefined ? "" : `; did you mean "${nearest}"?`;
   throw problem(source, [...base, ...issue.path, key], `unknown key${hint}`);
-}
-
-function readText(path: string): string {
-  try {
-    const { size } = statSync(path);
-    if (size > MAX_RECIPE_BYTES) throw new QuantizeError("usage", `${path}: expected a recipe, found ${size} bytes`);
-    return readFileSync(path, "utf8");
-  } catch (cause) {
-    throw cause instanceof QuantizeError ? cause : ioError(path, "cannot be read", cause);
-  }
 }
 
 /** Parses YAML, of which JSON is a part, and finds the recipe inside a manifest. */
@@ -152,5 +141,5 @@ export function parseRecipe(text: string, path: string): RecipeFile {
 
 /** Reads a recipe, or the recipe in a manifest, from a file. @throws QuantizeError as `parseRecipe`, or `io` */
 export function readRecipe(path: string): RecipeFile {
-  return parseRecipe(readText(path), path);
+  return parseRecipe(new TextDecoder().decode(readWholeFile(path, MAX_RECIPE_BYTES)), path);
 }

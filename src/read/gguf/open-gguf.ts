@@ -7,8 +7,9 @@
 import { existsSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
 import { QuantizeError } from "../../errors.ts";
-import { withCursor } from "../input-file.ts";
+import { withCursor, type InputFile } from "../input-file.ts";
 import type { Metadata, Model, Tensor } from "../model.ts";
+import { currentPaths } from "../replacement-record.ts";
 import { quote } from "../../text/quote.ts";
 import { parseGguf, type GgufHeaderContent } from "./parse-gguf.ts";
 
@@ -18,48 +19,81 @@ const SHARD_NAME = /^(.*)-(\d{5})-of-(\d{5})\.gguf$/;
 const SPLIT_KEYS = ["split.no", "split.count", "split.tensors.count"] as const;
 
 /**
+ * The identity of a set, in every file of it: hashes of plan and source, where we wrote it. Files of two conversions may
+ * have the same names, shapes and sizes, and would make a model of noise.
+ */
+export const SET_KEY = "quantize.set";
+
+/**
  * Opens a GGUF file and, if it belongs to a split set, all the others of the set.
  * Tensors are as stored: packed and codebook tensors still in their carriers.
  * @throws QuantizeError `bad-format` or `io`, naming the file
  */
 export function openGguf(path: string): Model {
-  const first = readHeader(path);
-  const shardCount = integerOf(path, first.metadata, "split.count") ?? 1;
-  const paths = shardCount > 1 ? shardPaths(path, shardCount) : [path];
-  const shards = paths.map((shardPath) => (basename(shardPath) === basename(path) ? first : readHeader(shardPath)));
-  if (shardCount > 1) checkShards(shards);
+  const { index, paths } = namesOfSet(path);
+  const places = paths.length > 1 ? currentPaths(paths) : paths;
+  const named = readHeader(places[index]!);
+  const count = integerOf(path, named.metadata, "split.count");
+  if (count === undefined || (count === 1 && paths.length === 1)) return modelOf(path, [named]);
+  if (count !== paths.length) {
+    const expected = paths.length > 1 ? `${paths.length}, as its name says` : `a name like ${nameOfSet(count)}`;
+    throw new QuantizeError("bad-format", `${path}: key "split.count": expected ${expected}, found ${count}`);
+  }
+  const missing = places.findIndex((place) => !existsSync(place));
+  if (missing >= 0) {
+    const which = `file ${missing + 1} of ${count} of the set is missing: ${places[missing]}`;
+    throw new QuantizeError("io", `${path}: ${which}`);
+  }
+  return modelOf(
+    path,
+    places.map((place, i) => (i === index ? named : readHeader(place))),
+  );
+}
+
+/**
+ * Opens files that make up one checkpoint, whatever they are called.
+ * @param path what the model is called
+ * @param files in the order of the set
+ * @throws QuantizeError as `openGguf`
+ */
+export function openGgufFiles(path: string, files: readonly string[]): Model {
+  return modelOf(path, files.map(readHeader));
+}
+
+function modelOf(path: string, shards: readonly Shard[]): Model {
+  if (shards.length > 1) checkShards(shards);
   return {
     path,
     format: "gguf",
-    files: shards.map((shard) => ({ path: resolve(shard.path), byteLength: shard.byteLength })),
+    files: shards.map(({ path: file, byteLength, state }) => ({
+      path: resolve(file),
+      byteLength,
+      ...(state && { state }),
+    })),
     metadata: withoutSplitKeys(shards[0]!.metadata),
     tensors: joinTensors(shards),
   };
 }
 
-interface Shard extends GgufHeaderContent {
-  readonly path: string;
-  readonly byteLength: number;
-}
+interface Shard extends GgufHeaderContent, InputFile {}
 
 function readHeader(path: string): Shard {
-  return withCursor(path, (cursor) => ({ path, byteLength: cursor.byteLength, ...parseGguf(cursor) }));
+  return withCursor(path, (cursor, file) => ({ ...file, ...parseGguf(cursor) }));
 }
 
-function shardPaths(path: string, shardCount: number): string[] {
-  const match = SHARD_NAME.exec(basename(path));
-  if (match === null || Number(match[3]) !== shardCount) {
-    const expected = `a name like model-00001-of-${String(shardCount).padStart(5, "0")}.gguf`;
-    throw new QuantizeError("bad-format", `${path}: one of ${shardCount} files of a set, expected ${expected}`);
-  }
-  return Array.from({ length: shardCount }, (_, index) => {
-    const name = `${match[1]}-${String(index + 1).padStart(5, "0")}-of-${match[3]}.gguf`;
-    const shardPath = join(dirname(path), name);
-    if (!existsSync(shardPath)) {
-      throw new QuantizeError("io", `${path}: file ${index + 1} of ${shardCount} of the set is missing: ${shardPath}`);
-    }
-    return shardPath;
+/** What a file of a set of so many would be called. */
+const nameOfSet = (count: number): string => `model-00001-of-${String(count).padStart(5, "0")}.gguf`;
+
+/** The names of the set that a file belongs to by its own name, and which of them it is; itself, where that says nothing. */
+function namesOfSet(path: string): { readonly index: number; readonly paths: readonly string[] } {
+  const [, base, number, count] = SHARD_NAME.exec(basename(path)) ?? [];
+  const [index, length] = [Number(number) - 1, Number(count)];
+  if (base === undefined || count === undefined || !(index >= 0 && index < length)) return { index: 0, paths: [path] };
+  const paths = Array.from({ length }, (_, i) => {
+    if (i === index) return path;
+    return join(dirname(path), `${base}-${String(i + 1).padStart(5, "0")}-of-${count}.gguf`);
   });
+  return { index, paths };
 }
 
 function checkShards(shards: readonly Shard[]): void {
@@ -74,6 +108,7 @@ function checkShards(shards: readonly Shard[]): void {
       throw new QuantizeError("bad-format", message);
     }
   }
+  checkIdentity(shards);
   const { path, metadata } = shards[0]!;
   const expected = integerOf(path, metadata, "split.tensors.count");
   const found = shards.reduce((sum, shard) => sum + shard.tensors.length, 0);
@@ -83,6 +118,24 @@ function checkShards(shards: readonly Shard[]): void {
       `${path}: key "split.tensors.count" says ${expected} tensors, the ${shards.length} files hold ${found}`,
     );
   }
+}
+
+/** All files of one set come from one conversion, as far as it says which. */
+function checkIdentity(shards: readonly Shard[]): void {
+  const identities = shards.map(({ path, metadata }) => {
+    const value = metadata.get(SET_KEY);
+    if (value === undefined || value.type === "string") return value?.value as string | undefined;
+    throw new QuantizeError("bad-format", `${path}: key "${SET_KEY}": expected a string, found ${value.type}`);
+  });
+  const [expected] = identities;
+  const other = identities.findIndex((identity) => identity !== expected);
+  if (other < 0) return;
+  const [first, stranger] = [shards[0]!.path, shards[other]!.path];
+  const found = `expected ${quote(expected ?? "none")} as in ${first}, found ${quote(identities[other] ?? "none")}`;
+  throw new QuantizeError(
+    "bad-format",
+    `${stranger}: key "${SET_KEY}": ${found}: the files come from different conversions`,
+  );
 }
 
 function joinTensors(shards: readonly Shard[]): Tensor[] {

@@ -1,8 +1,8 @@
 /** How the vectors of a text's tokens become one, as `modules.json` of sentence-transformers says. */
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { basename, join } from "node:path";
 import { QuantizeError } from "../../errors.ts";
-import { isJsonObject, readJsonObject, type JsonObject } from "../json-text.ts";
+import { isJsonObject, readJsonList, readJsonObject } from "../json-text.ts";
 
 /** `llama_pooling_type`, by the flags of older configs and by the names of newer ones. */
 const FLAGS: readonly (readonly [flag: string, type: number])[] = [
@@ -20,7 +20,9 @@ const NAMES: Readonly<Record<string, number>> = { mean: 1, cls: 2, lasttoken: 3 
 export function poolingType(folder: string): number | undefined {
   const path = join(folder, "modules.json");
   if (!existsSync(path)) return undefined;
-  const module = modulesOf(path).find(({ type }) => String(type).endsWith("Pooling"));
+  const module = readJsonList(path)
+    .filter(isJsonObject)
+    .find(({ type }) => String(type).endsWith("Pooling"));
   if (module === undefined) return undefined;
   const place = String(module["path"]);
   // A folder of this one: a path must not lead anywhere else.
@@ -32,15 +34,4 @@ export function poolingType(folder: string): number | undefined {
   const type = FLAGS.find(([flag]) => pooling[flag] === true)?.[1] ?? NAMES[String(pooling["pooling_mode"])];
   if (type !== undefined) return type;
   throw new QuantizeError("unsupported", `${config}: expected pooling of the mean, the first or the last token`);
-}
-
-function modulesOf(path: string): readonly JsonObject[] {
-  let modules: unknown;
-  try {
-    modules = JSON.parse(readFileSync(path, "utf8"));
-  } catch (cause) {
-    throw new QuantizeError("bad-format", `${path}: expected JSON`, { cause });
-  }
-  if (Array.isArray(modules)) return (modules as unknown[]).filter(isJsonObject);
-  throw new QuantizeError("bad-format", `${path}: expected a list`);
 }

@@ -84,7 +84,7 @@ export function openSafetensorsIndex(indexPath: string): SafetensorsSet {
 function joinFiles(paths: readonly string[]): SafetensorsSet {
   const owner = new Map<string, string>();
   const opened = paths.map((path, file) =>
-    withCursor(path, (cursor) => {
+    withCursor(path, (cursor, opened) => {
       const { tensors, metadata } = parseSafetensors(cursor);
       for (const { name } of tensors) {
         const other = owner.get(name);
@@ -94,11 +94,11 @@ function joinFiles(paths: readonly string[]): SafetensorsSet {
         owner.set(name, path);
       }
       const placed = tensors.map((tensor) => ({ ...tensor, file }));
-      return { path: resolve(path), byteLength: cursor.byteLength, tensors: placed, metadata };
+      return { opened: { ...opened, path: resolve(path) }, tensors: placed, metadata };
     }),
   );
   return {
-    files: opened.map(({ path, byteLength }) => ({ path, byteLength })),
+    files: opened.map((each) => each.opened),
     tensors: opened.flatMap(({ tensors }) => tensors),
     metadata: opened[0]?.metadata ?? new Map(),
   };

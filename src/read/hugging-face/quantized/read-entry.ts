@@ -19,7 +19,7 @@ export function readEntry(set: SafetensorsSet, entry: PlacedEntry): Uint8Array {
   }
   requirePresent(path, byteOffset, byteLength);
   const bytes = new Uint8Array(byteLength);
-  const fd = openInput(path);
+  const { fd } = openInput(path);
   try {
     if (readSync(fd, bytes, 0, byteLength, byteOffset) === byteLength) return bytes;
   } catch (cause) {

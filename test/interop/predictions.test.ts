@@ -8,7 +8,7 @@ import { GOLDEN_NAMES, goldenFolder, randomFolder, readGolden, writeVocabulary }
 import { OWN_FOLDERS } from "../support/own-folders.ts";
 import { llamaPredict } from "./llama.ts";
 
-const folder = mkdtempSync(join(tmpdir(), "evaluation-"));
+const folder = mkdtempSync(join(tmpdir(), "predictions-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 /** Log-probabilities of the first 16 tokens behind the ids, against that of the first. */
