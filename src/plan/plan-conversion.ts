@@ -95,7 +95,7 @@ export function planConversion(model: Model, options: PlanOptions): Plan {
   const { choices, recipe, rules, ruleHits } = chooseTypes(model, ordered, options);
   const hasMoved = ordered.some((tensor) => isMoved(model, tensor, recipe, options));
   const fileType = hasMoved ? "keep" : (recipe.fileType ?? (recipe.type === "keep" ? "keep" : undefined));
-  const isCopied = choices.every(({ tensor, codec }) => codec === tensor.codec);
+  const isCopied = recipe.type === "keep" && choices.every(({ tensor, codec }) => codec === tensor.codec);
   const stated = outputMetadata(model.metadata, { fileType, imatrix, isCopied });
   const metadata = overrideMetadata(stated, options.overrideKv ?? []);
   const alignment = alignmentOf(metadata);

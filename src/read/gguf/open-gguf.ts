@@ -127,7 +127,9 @@ function checkIdentity(shards: readonly Shard[]): void {
     if (value === undefined || value.type === "string") return value?.value as string | undefined;
     throw new QuantizeError("bad-format", `${path}: key "${SET_KEY}": expected a string, found ${value.type}`);
   });
-  const [expected] = identities;
+  const [expected, ...others] = identities;
+  // llama-quantize and llama-gguf-split keep what the first file says, and write others anew.
+  if (others.every((identity) => identity === undefined)) return;
   const other = identities.findIndex((identity) => identity !== expected);
   if (other < 0) return;
   const [first, stranger] = [shards[0]!.path, shards[other]!.path];
