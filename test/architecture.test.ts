@@ -145,6 +145,23 @@ test("one file opens inputs, one room writes outputs", () => {
   expect(openers.filter((path) => OPENERS[path] === undefined)).toEqual([]);
 });
 
+test("docs/architecture.md lists the folders three levels deep, in the order of the rooms", () => {
+  const [, list] = readFileSync(join(ROOT, "docs/architecture.md"), "utf8").split(/^## The (?:folders|import rule)$/m);
+  const listed = [...list!.matchAll(/^\| `([\w/-]+)`/gm)].map(([, folder]) => folder!);
+  // What lies in `simd` belongs to the folder around it; of Hugging Face's folders the page on formats tells more.
+  const folders = new Set(
+    FILES.map((path) =>
+      dirname(path)
+        .replaceAll("\\", "/")
+        .replace(/\/simd$/, "")
+        .replace(/(hugging-face)\/.*/, "$1"),
+    ),
+  );
+  expect([...listed].sort()).toEqual([...folders].sort());
+  const ranks = listed.map((folder) => rankOf(`${folder}/x`));
+  expect(ranks).toEqual([...ranks].sort((a, b) => a - b));
+});
+
 test("codecs import nothing but codecs", () => {
   const wrong = sources("codecs").flatMap((path) =>
     [...readFileSync(join(ROOT, path), "utf8").matchAll(/\bfrom\s*["']([^."'][^"']*)["']/g)].map(
