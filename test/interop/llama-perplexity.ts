@@ -15,6 +15,18 @@ export interface LlamaStatistics {
   readonly lines: ReadonlyMap<string, number>;
 }
 
+const FINAL = /Final estimate: PPL = ([\d.]+)/;
+
+/** What it prints. Once in some fifty runs it ends before its own log has printed the last lines: then it runs again. */
+function wholeOutput(args: readonly (string | number)[], last: RegExp): string {
+  for (let attempts = 5; ; attempts--) {
+    const { stdout, stderr } = llamaTool("perplexity", args);
+    const output = stdout + stderr;
+    if (last.test(output)) return output;
+    if (attempts === 1) throw new Error(`llama-perplexity says no ${last}: ${output.slice(-2000)}`);
+  }
+}
+
 /** Perplexity of a model on a text, or its divergence from base logits. Writes base logits when there is a text. */
 export function llamaPerplexity(options: {
   readonly model: string;
@@ -26,20 +38,21 @@ export function llamaPerplexity(options: {
   readonly logits?: string;
 }): LlamaStatistics {
   const { model, text, context, chunks, threads = 2, logits } = options;
-  const { stdout, stderr } = llamaTool("perplexity", [
-    ...["-m", model, "-c", context, "-t", threads, ...EXACT_ATTENTION],
-    ...(text === undefined ? ["--kl-divergence"] : ["-f", text]),
-    ...(chunks === undefined ? [] : ["--chunks", chunks]),
-    ...(logits === undefined ? [] : ["--kl-divergence-base", logits]),
-  ]);
-  const output = stdout + stderr;
+  const output = wholeOutput(
+    [
+      ...["-m", model, "-c", context, "-t", threads, ...EXACT_ATTENTION],
+      ...(text === undefined ? ["--kl-divergence"] : ["-f", text]),
+      ...(chunks === undefined ? [] : ["--chunks", chunks]),
+      ...(logits === undefined ? [] : ["--kl-divergence-base", logits]),
+    ],
+    text === undefined ? /^\s*Same top p\s*:/m : FINAL,
+  );
   const lines = new Map(
     [...output.matchAll(/^\s*([^\n:[\]]*?\S)\s*:\s*(-?[\d.]+(?:e[+-]?\d+)?)\s*(?:%|±|$)/gm)].map(
       ([, title, value]) => [title!.replace(/\s+/g, " "), Number(value)] as const,
     ),
   );
-  const final = /Final estimate: PPL = ([\d.]+)/.exec(output);
-  if (text !== undefined) return { perplexity: Number(final![1]), lines };
+  if (text !== undefined) return { perplexity: Number(FINAL.exec(output)![1]), lines };
   return {
     perplexity: lines.get("Mean PPL(Q)")!,
     basePerplexity: lines.get("Mean PPL(base)")!,
